@@ -1,0 +1,140 @@
+//! How the gateway is spoken to: plain data on both sides, no clock, no dice, no socket.
+
+use zeroize::Zeroizing;
+
+use crate::payment::{Answer, Call, Op, Order};
+use crate::words::WallTime;
+
+pub mod v2;
+
+/// The largest reply that is read, in bytes. A longer one is distrusted.
+pub const REPLY_MAX: usize = 64 * 1024;
+
+/// One way of speaking to the gateway.
+pub trait Dialect: Send + Sync {
+    /// Writes and signs the request for `call`.
+    fn write(&self, call: &Call, stamp: &Stamp) -> HttpRequest;
+
+    /// Reads a reply to `op` about `order`, in this order, and stops at the first failure: size → form → signature →
+    /// is it about our order, merchant, amount and currency → meaning.
+    ///
+    /// # Errors
+    /// When the reply must not be believed. The caller journals it and goes on as if there had been no answer.
+    fn read(&self, op: Op, order: &Order, reply: &HttpReply) -> Result<Answer, Distrust>;
+}
+
+/// What makes a request unique: passed in, so that a known answer pins every byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// 32 letters and digits.
+    pub nonce: String,
+    /// For signatures that carry a time.
+    pub time: WallTime,
+}
+
+/// A request, ready for the wire but for the host.
+pub struct HttpRequest {
+    /// `POST` or `GET`.
+    pub method: &'static str,
+    /// Path and query, exactly as signed.
+    pub path: String,
+    /// Header fields beside `Host` and `Content-Length`.
+    pub headers: Vec<(&'static str, String)>,
+    /// May hold a payment code, so it is wiped when dropped.
+    pub body: Zeroizing<Vec<u8>>,
+    /// Whether the gateway wants the client certificate for it (`/secapi/`).
+    pub needs_certificate: bool,
+}
+
+impl std::fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} ({} bytes)", self.method, self.path, self.body.len())
+    }
+}
+
+/// A reply as it came, at most [`REPLY_MAX`] + 1 bytes of it.
+pub struct HttpReply {
+    /// HTTP status.
+    pub status: u16,
+    /// Header fields, names in lower case, in the order they came; a name may stand twice.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for HttpReply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HTTP {} ({} bytes)", self.status, self.body.len())
+    }
+}
+
+/// Why a reply is not believed. Never carries the reply's text: it could hold anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// More than [`REPLY_MAX`].
+    #[error("the reply is larger than 64 KiB")]
+    TooLarge,
+    /// Not the status a gateway answers with.
+    #[error("the reply has HTTP status {0}")]
+    Status(u16),
+    /// Not in the dialect's form; says which rule it broke.
+    #[error("the reply is malformed: {0}")]
+    Malformed(&'static str),
+    /// No signature where there must be one.
+    #[error("the reply is not signed")]
+    Unsigned,
+    /// A signature that does not match.
+    #[error("the reply's signature is wrong: key mismatch or someone in the middle")]
+    BadSignature,
+    /// A signed reply about another order.
+    #[error("the reply is signed but about another order")]
+    OtherOrder,
+    /// A signed reply about another merchant, sub-merchant or appid.
+    #[error("the reply is signed but about another merchant or appid")]
+    OtherMerchant,
+    /// A signed reply with another amount.
+    #[error("the reply is signed but has another amount")]
+    OtherAmount,
+    /// A signed reply in another currency.
+    #[error("the reply is signed but in another currency")]
+    OtherCurrency,
+    /// A signed SUCCESS that lacks what proves it.
+    #[error("the reply is signed but lacks {0}")]
+    Incomplete(&'static str),
+}
+
+impl Distrust {
+    /// Signed by the gateway and yet not ours: an incident for a person, beside the usual doubt.
+    #[must_use]
+    pub fn is_incident(self) -> bool {
+        match self {
+            Self::OtherOrder | Self::OtherMerchant | Self::OtherAmount | Self::OtherCurrency | Self::Incomplete(_) => {
+                true
+            }
+            Self::TooLarge | Self::Status(_) | Self::Malformed(_) | Self::Unsigned | Self::BadSignature => false,
+        }
+    }
+
+    /// The signature itself is at fault; three in a row mean a wrong key or someone in the middle.
+    #[must_use]
+    pub fn is_signature(self) -> bool {
+        matches!(self, Self::Unsigned | Self::BadSignature)
+    }
+
+    /// A stable word for the journal and metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::Status(_) => "http_status",
+            Self::Malformed(_) => "malformed",
+            Self::Unsigned => "unsigned",
+            Self::BadSignature => "bad_signature",
+            Self::OtherOrder => "other_order",
+            Self::OtherMerchant => "other_merchant",
+            Self::OtherAmount => "other_amount",
+            Self::OtherCurrency => "other_currency",
+            Self::Incomplete(_) => "incomplete",
+        }
+    }
+}

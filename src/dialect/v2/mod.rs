@@ -1,0 +1,1 @@
+//! v2: XML, signed with MD5 or HMAC-SHA256.

@@ -1,0 +1,9 @@
+//! `shroff`: a cashier terminal that takes WeChat Pay Quick Pay and knows where the money is.
+//!
+//! Folders are floors; a module uses its own floor and what lies below it, and nothing looks up.
+#![doc = include_str!("README.md")]
+
+pub mod words;
+
+pub mod dialect;
+pub mod payment;

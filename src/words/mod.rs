@@ -1,0 +1,15 @@
+//! Floor 0: values that cannot be wrong. Each is parsed once, at the door; inside, the type is trusted.
+
+mod auth_code;
+mod money;
+mod names;
+mod secret;
+mod time;
+
+pub use auth_code::{AuthCode, AuthCodeError, CodeHint};
+pub use money::{Currency, CurrencyError, Money, MoneyError};
+pub use names::{
+    AppId, ClientRef, LaneId, MerchantId, NameError, OutRefundNo, OutTradeNo, PaymentRef, TerminalId, TransactionId,
+};
+pub use secret::Secret;
+pub use time::{Now, Tick, WallTime};
