@@ -2,6 +2,7 @@
 //!
 //! Source: protocol tables 2.2 (pay), 2.4 (query), 2.5 (reverse).
 
+use super::state::words;
 use crate::words::{Money, TransactionId, WallTime};
 
 /// The longest text of WeChat's that is kept, in characters (`err_code_des` is string(128)).
@@ -156,23 +157,24 @@ impl Refusal {
     }
 }
 
-/// What kind of refusal a pay met (protocol table 2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// U by USERPAYING: the payer is at the prompt.
-    CustomerPaying,
-    /// U: SYSTEMERROR, BANKERROR, and every code nobody has told us about.
-    Unknown,
-    /// P: ORDERPAID, OUT_TRADE_NO_USED: perhaps already paid.
-    PerhapsPaid,
-    /// D, and a fresh code can cure it: the payment goes back to the customer.
-    FreshCode,
-    /// D*: definite by the documents, ambiguous by its text; also costs a reversal unless the order is absent.
-    Ambiguous,
-    /// D* by a rate limit: as `Ambiguous`, and the terminal slows down.
-    Throttled,
-    /// C: our configuration or our bug; support must look.
-    OurFault,
+words! {
+    /// What kind of refusal a pay met (protocol table 2.2).
+    Class {
+        /// U by USERPAYING: the payer is at the prompt.
+        CustomerPaying => "customer_paying",
+        /// U: SYSTEMERROR, BANKERROR, and every code nobody has told us about.
+        Unknown => "unknown",
+        /// P: ORDERPAID, OUT_TRADE_NO_USED: perhaps already paid.
+        PerhapsPaid => "perhaps_paid",
+        /// D, and a fresh code can cure it: the payment goes back to the customer.
+        FreshCode => "fresh_code",
+        /// D*: definite by the documents, ambiguous by its text; also costs a reversal unless the order is absent.
+        Ambiguous => "ambiguous",
+        /// D* by a rate limit: as `Ambiguous`, and the terminal slows down.
+        Throttled => "throttled",
+        /// C: our configuration or our bug; support must look.
+        OurFault => "our_fault",
+    }
 }
 
 /// Cuts to [`TEXT_MAX`] characters and drops control characters, so that a log line or a display stays one line.
@@ -184,7 +186,7 @@ fn clean(text: &str) -> String {
 fn mask_digits(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut run = String::new();
-    let mut flush = |run: &mut String, out: &mut String| {
+    let flush = |run: &mut String, out: &mut String| {
         if run.len() >= 16 {
             out.push_str("..");
             out.push_str(run.get(run.len().saturating_sub(4)..).unwrap_or_default());
