@@ -5,5 +5,11 @@
 
 pub mod words;
 
+pub mod edge;
+
+pub mod till;
+
+pub mod ledger;
+
 pub mod dialect;
 pub mod payment;

@@ -160,9 +160,9 @@ impl Step {
         &self.payment
     }
 
-    /// Joins a second decision that was taken on this one's result, so that both are kept by one commit.
-    pub fn then(self, decide: impl FnOnce(&Payment) -> Self) -> Self {
-        let mut second = decide(&self.payment);
+    /// Adds the code that came with the request, so that both are kept by one commit.
+    pub fn and_scan(self, code: AuthCode, mint: Mint, policy: &Policy, at: Now) -> Self {
+        let Ok(mut second) = self.payment.scan(code, mint, policy, at) else { return self };
         let mut entries = self.entries;
         entries.append(&mut second.entries);
         Self { entries, ..second }

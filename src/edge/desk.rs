@@ -1,0 +1,159 @@
+//! The desk: how the edges reach the till, and what they may read without asking it.
+
+use tokio::sync::{oneshot, watch};
+
+use crate::payment::Heard;
+use crate::till::{CallId, LaneView, NewPayment, Refusal, Trouble};
+use crate::words::{AuthCode, LaneId, PaymentRef, Tick};
+
+/// Inputs that may wait for the till: a burst of scans, answers and requests. More means that the disk hangs, and then
+/// `503 busy` is right.
+pub const INBOX: usize = 64;
+
+/// One thing the till is told or asked. It takes one at a time.
+#[derive(Debug)]
+pub enum Input {
+    /// The POS asks for a payment.
+    Collect(Box<NewPayment>, oneshot::Sender<Result<Accepted, Refusal>>),
+    /// The cashier wants it back.
+    Cancel(PaymentRef, oneshot::Sender<Result<(), Refusal>>),
+    /// The POS has recorded the result.
+    Acknowledge(PaymentRef, oneshot::Sender<Result<(), Refusal>>),
+    /// A scanner read a payment code.
+    Scan {
+        /// Where.
+        lane: LaneId,
+        /// What.
+        code: AuthCode,
+        /// When it was complete.
+        read: Tick,
+    },
+    /// A call came back.
+    Heard {
+        /// Which.
+        id: CallId,
+        /// With what.
+        heard: Heard,
+        /// When its first byte may have left.
+        sent: Option<Tick>,
+    },
+    /// Stop arming and end.
+    Stop,
+}
+
+/// A payment was accepted, now or before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Our name of it.
+    pub reference: PaymentRef,
+    /// It is new.
+    pub new: bool,
+}
+
+/// What the till last told the edges.
+#[derive(Clone, Debug, Default)]
+pub struct Board {
+    /// The journal's last line: whatever waits for a payment looks again when it moves.
+    pub seq: u64,
+    /// What every lane shows.
+    pub lanes: Vec<LaneView>,
+    /// Payments with something left to do or to watch.
+    pub unsettled: usize,
+    /// What is wrong beyond a single payment.
+    pub trouble: Trouble,
+    /// The ledger failed: nothing is sold, the process is ending.
+    pub out_of_order: bool,
+}
+
+/// A scanner, as `GET /v1/devices` and health tell of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceView {
+    /// The lane it serves.
+    pub lane: LaneId,
+    /// `serial`, `keyboard`, `hid-pos`.
+    pub kind: &'static str,
+    /// How the configuration names it.
+    pub device: String,
+    /// `connected`, `gone`, `in_use`, `denied`.
+    pub state: &'static str,
+    /// What to do about it; empty when all is well.
+    pub advice: String,
+    /// Complete scans since start, whatever they were.
+    pub scans: u64,
+}
+
+/// Why the till cannot be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    /// Its inbox is full.
+    #[error("the terminal is busy; try again in a moment")]
+    Busy,
+    /// It has stopped.
+    #[error("the terminal is out of order or stopping")]
+    Closed,
+}
+
+/// A handle on the till for the async edges.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    inbox: std::sync::mpsc::SyncSender<Input>,
+    board: watch::Receiver<Board>,
+    devices: watch::Receiver<Vec<DeviceView>>,
+}
+
+impl Desk {
+    /// A handle on the till behind these channels.
+    #[must_use]
+    pub fn new(
+        inbox: std::sync::mpsc::SyncSender<Input>,
+        board: watch::Receiver<Board>,
+        devices: watch::Receiver<Vec<DeviceView>>,
+    ) -> Self {
+        Self { inbox, board, devices }
+    }
+
+    /// Asks for a payment.
+    ///
+    /// # Errors
+    /// The outer error when the till cannot be asked; the inner one says why it refused.
+    pub async fn collect(&self, ask: NewPayment) -> Result<Result<Accepted, Refusal>, DeskError> {
+        self.ask(|reply| Input::Collect(Box::new(ask), reply)).await
+    }
+
+    /// Cancels a payment.
+    ///
+    /// # Errors
+    /// As [`Desk::collect`].
+    pub async fn cancel(&self, reference: PaymentRef) -> Result<Result<(), Refusal>, DeskError> {
+        self.ask(|reply| Input::Cancel(reference, reply)).await
+    }
+
+    /// Acknowledges a final payment.
+    ///
+    /// # Errors
+    /// As [`Desk::collect`].
+    pub async fn acknowledge(&self, reference: PaymentRef) -> Result<Result<(), Refusal>, DeskError> {
+        self.ask(|reply| Input::Acknowledge(reference, reply)).await
+    }
+
+    /// What the till last told.
+    #[must_use]
+    pub fn board(&self) -> watch::Receiver<Board> {
+        self.board.clone()
+    }
+
+    /// The scanners as they are now.
+    #[must_use]
+    pub fn devices(&self) -> Vec<DeviceView> {
+        self.devices.borrow().clone()
+    }
+
+    async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Result<T, DeskError> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.try_send(input(reply)).map_err(|error| match error {
+            std::sync::mpsc::TrySendError::Full(_) => DeskError::Busy,
+            std::sync::mpsc::TrySendError::Disconnected(_) => DeskError::Closed,
+        })?;
+        answer.await.map_err(|_| DeskError::Closed)
+    }
+}

@@ -1,0 +1,3 @@
+//! Floor 4: sockets, devices, clocks, dice, HTTP.
+
+pub mod desk;

@@ -1,0 +1,14 @@
+//! Floor 2: the ledger. One SQLite file, one writer; readers look on read-only.
+
+mod chain;
+mod error;
+mod open;
+mod read;
+mod rows;
+mod save;
+mod verify;
+
+pub use error::LedgerError;
+pub use open::{Birth, Ledger};
+pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader};
+pub use verify::{Finding, Report};

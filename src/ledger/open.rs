@@ -1,0 +1,191 @@
+//! Opening: permissions, lock, version, pragmas, migrations, and a first durable write that proves the disk.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::chain::{Hash, ROOT};
+use super::error::LedgerError;
+use crate::words::{Secret, TerminalId};
+
+/// Older versions can corrupt a WAL file that two connections write and checkpoint (SQLite, "The WAL-reset bug").
+const SQLITE_MIN: i32 = 3_051_003;
+/// Migrations, oldest first; the file's `user_version` counts those it has seen.
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+/// `O_NOFOLLOW` of Linux on every architecture we build for that has it at this value (x86-64, arm64 differ, so ask).
+const NOFOLLOW: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW;
+
+/// What a new ledger is born with. An existing one keeps its own.
+#[derive(Debug)]
+pub struct Birth {
+    /// Begins every order number.
+    pub terminal: TerminalId,
+    /// Eight capital letters and digits, drawn by the dice.
+    pub mark: String,
+    /// Keys the hashes of payment codes.
+    pub salt: Secret,
+}
+
+/// The one writer.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(super) db: Connection,
+    pub(super) path: PathBuf,
+    pub(super) terminal: TerminalId,
+    pub(super) mark: String,
+    pub(super) salt: Secret,
+    pub(super) counter: i64,
+    pub(super) seq: i64,
+    pub(super) hash: Hash,
+    pub(super) commits_since_checkpoint: u32,
+    /// Held as long as the ledger is open; the kernel gives it back when the process dies.
+    _lock: Option<File>,
+}
+
+impl Ledger {
+    /// Opens the ledger at `path` for writing, and makes it if there is none. When this returns, a durable write has
+    /// succeeded.
+    ///
+    /// # Errors
+    /// When another writer has it, it is newer, damaged, or cannot be written.
+    pub fn open(path: &Path, birth: Birth) -> Result<Self, LedgerError> {
+        let lock = prepare(path)?;
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let db = Connection::open_with_flags(path, flags)?;
+        Self::begin(db, path, birth, Some(lock))
+    }
+
+    /// A ledger in memory, for simulations: the same SQLite, the same statements, no file.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn in_memory(birth: Birth) -> Result<Self, LedgerError> {
+        Self::begin(Connection::open_in_memory()?, Path::new(":memory:"), birth, None)
+    }
+
+    fn begin(mut db: Connection, path: &Path, birth: Birth, lock: Option<File>) -> Result<Self, LedgerError> {
+        fit_for_use(&db, lock.is_some())?;
+        migrate(&mut db, path, &birth)?;
+        let (mark, salt, counter, seq, hash) = db.query_row(
+            "UPDATE head SET starts = starts + 1 WHERE id = 1 RETURNING mark, salt, counter, seq, hash",
+            [],
+            |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+        )?;
+        Ok(Self {
+            db,
+            path: path.to_owned(),
+            terminal: birth.terminal,
+            mark,
+            salt: Secret::new(salt),
+            counter,
+            seq,
+            hash,
+            commits_since_checkpoint: 0,
+            _lock: lock,
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The journal's last line.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        u64::try_from(self.seq).unwrap_or_default()
+    }
+}
+
+/// Makes folder, file and lock with their modes, whatever the umask, and takes the lock.
+fn prepare(path: &Path) -> Result<File, LedgerError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.exists() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| explain(error, path))?;
+    }
+    if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+        return Err(LedgerError::NotAFile(path.to_owned()));
+    }
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock = create(Path::new(&lock_path), path)?;
+    lock.try_lock().map_err(|error| match error {
+        fs::TryLockError::WouldBlock => LedgerError::Locked(path.to_owned()),
+        fs::TryLockError::Error(error) => explain(error, path),
+    })?;
+    drop(create(path, path)?);
+    Ok(lock)
+}
+
+fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
+    let flags = i32::try_from(NOFOLLOW.bits()).unwrap_or_default();
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(flags)
+        .open(file);
+    let opened = opened.map_err(|error| explain(error, ledger))?;
+    let mode = opened.metadata().map_err(LedgerError::Io)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        opened.set_permissions(fs::Permissions::from_mode(0o600)).map_err(|error| explain(error, ledger))?;
+    }
+    Ok(opened)
+}
+
+fn explain(error: std::io::Error, path: &Path) -> LedgerError {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => LedgerError::Denied(path.to_owned()),
+        std::io::ErrorKind::ReadOnlyFilesystem => LedgerError::ReadOnly,
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => LedgerError::Full,
+        _ => LedgerError::Io(error),
+    }
+}
+
+/// Sets what the product rests on and reads it back: a failed switch to WAL leaves the old mode without an error.
+fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerError> {
+    if rusqlite::version_number() < SQLITE_MIN {
+        return Err(LedgerError::Unfit(format!("{} is too old, 3.51.3 is needed", rusqlite::version())));
+    }
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    db.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 2000;",
+    )?;
+    db.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
+    let synchronous: i64 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+    if on_disk && mode != "wal" {
+        return Err(LedgerError::Unfit(format!("could not switch to WAL, the journal mode is {mode}")));
+    }
+    if synchronous != 2 {
+        return Err(LedgerError::Unfit(format!("did not take synchronous = FULL, it is {synchronous}")));
+    }
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+fn migrate(db: &mut Connection, path: &Path, birth: &Birth) -> Result<(), LedgerError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > known {
+        return Err(LedgerError::Newer { path: path.to_owned(), found, known });
+    }
+    for (at, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        let tx = db.transaction()?;
+        tx.execute_batch(migration)?;
+        tx.pragma_update(None, "user_version", i64::try_from(at.saturating_add(1)).unwrap_or(known))?;
+        if at == 0 {
+            tx.execute(
+                "INSERT INTO head (id, mark, salt, counter, starts, seq, hash) VALUES (1, ?1, ?2, 0, 0, 0, ?3)",
+                params![birth.mark, birth.salt.expose(), ROOT],
+            )?;
+        }
+        tx.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Verifying: SQLite's own check, the journal's chain, and that every row is what its last line says.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::chain::{self, ROOT};
+use super::error::LedgerError;
+use super::read::Reader;
+use super::rows::{ATTEMPT_VALUES, PAYMENT_VALUES};
+
+/// Findings that are spelled out; more are counted.
+const FINDINGS_MAX: usize = 100;
+
+/// What a verification saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Journal lines read.
+    pub lines: u64,
+    /// Payments read.
+    pub payments: u64,
+    /// Attempts read.
+    pub attempts: u64,
+    /// What is wrong, at most a hundred of it.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that should not be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Finding {
+    /// SQLite's own check failed.
+    #[error("the file is damaged: {0}")]
+    Integrity(String),
+    /// Lines are missing.
+    #[error("journal lines {0} to {1} are missing")]
+    Gap(i64, i64),
+    /// A line was altered, or one before it.
+    #[error("journal line {0} was altered")]
+    Altered(i64),
+    /// The journal's end is not where the head says.
+    #[error("the journal ends at line {0}, the head says {1}: its tail was cut or added to")]
+    Tail(i64, i64),
+    /// A payment's row is not what its last line wrote.
+    #[error("payment {0} was altered outside the journal")]
+    Payment(String),
+    /// An attempt's row is not what its last line wrote.
+    #[error("attempt {0} was altered outside the journal")]
+    Attempt(String),
+    /// The journal tells of something that has no row.
+    #[error("the journal tells of {0}, whose row is gone")]
+    Lost(String),
+}
+
+impl Reader {
+    /// Reads everything and says what is wrong. `step` is called now and then with the lines read so far.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read at all.
+    pub fn verify(&self, step: &mut dyn FnMut(u64)) -> Result<Report, LedgerError> {
+        let db = self.db();
+        let mut report = Report::default();
+        integrity(db, &mut report)?;
+        let said = chain_of(db, &mut report, step)?;
+        compare(db, &mut report, said)?;
+        Ok(report)
+    }
+}
+
+/// The digests the journal vouches for, by payment and by attempt.
+#[derive(Default)]
+struct Said {
+    payments: BTreeMap<String, String>,
+    attempts: BTreeMap<String, String>,
+}
+
+impl Report {
+    fn found(&mut self, finding: Finding) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        }
+    }
+}
+
+fn integrity(db: &Connection, report: &mut Report) -> Result<(), LedgerError> {
+    let mut statement = db.prepare("PRAGMA integrity_check")?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    for row in rows {
+        let text = row?;
+        if text != "ok" {
+            report.found(Finding::Integrity(text));
+        }
+    }
+    Ok(())
+}
+
+fn chain_of(db: &Connection, report: &mut Report, step: &mut dyn FnMut(u64)) -> Result<Said, LedgerError> {
+    let mut said = Said::default();
+    let mut statement = db.prepare("SELECT seq, at, payment, out_trade_no, data, hash FROM journal ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    let (mut last, mut before) = (0_i64, ROOT.to_vec());
+    while let Some(row) = rows.next()? {
+        let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let (payment, out_trade_no): (String, Option<String>) = (row.get(2)?, row.get(3)?);
+        let (data, hash): (String, Vec<u8>) = (row.get(4)?, row.get(5)?);
+        if seq != last.saturating_add(1) {
+            report.found(Finding::Gap(last.saturating_add(1), seq.saturating_sub(1)));
+        }
+        let link = chain::link(&before, seq, at, &payment, out_trade_no.as_deref(), &data);
+        if link.as_slice() != hash.as_slice() {
+            report.found(Finding::Altered(seq));
+        }
+        note(&mut said, payment, out_trade_no, &data);
+        (last, before) = (seq, hash);
+        report.lines = report.lines.saturating_add(1);
+        if report.lines.is_multiple_of(4096) {
+            step(report.lines);
+        }
+    }
+    let (seq, hash): (i64, Vec<u8>) =
+        db.query_row("SELECT seq, hash FROM head WHERE id = 1", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if seq != last || hash != before {
+        report.found(Finding::Tail(last, seq));
+    }
+    Ok(said)
+}
+
+fn note(said: &mut Said, payment: String, out_trade_no: Option<String>, data: &str) {
+    let Ok(data) = serde_json::from_str::<serde_json::Value>(data) else { return };
+    let digest = |key: &str| data.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    if let Some(digest) = digest("p") {
+        said.payments.insert(payment, digest);
+    }
+    if let (Some(number), Some(digest)) = (out_trade_no, digest("a")) {
+        said.attempts.insert(number, digest);
+    }
+}
+
+fn compare(db: &Connection, report: &mut Report, said: Said) -> Result<(), LedgerError> {
+    let Said { mut payments, mut attempts } = said;
+    let payments_now = digests(
+        db,
+        "SELECT ref, client_ref, lane, amount, currency, description, attach, operator, patience_ms, asked_code,
+            created_at, state, money, canceled, decline_code, decline_text, alarm, open, attempts, next_action, next_at
+         FROM payments ORDER BY ref",
+        PAYMENT_VALUES,
+    )?;
+    for (name, digest) in payments_now {
+        report.payments = report.payments.saturating_add(1);
+        if payments.remove(&name).as_ref() != Some(&digest) {
+            report.found(Finding::Payment(name));
+        }
+    }
+    let attempts_now = digests(
+        db,
+        "SELECT out_trade_no, payment, no, code_hint, stage, state, money, outcome, tries, refunds, paid_seen,
+            refund_due, watch, refused, refused_class, err_code, err_code_des, alarm, refund_no, transaction_id, paid_at,
+            payer_total, payer_currency, rate
+         FROM attempts ORDER BY out_trade_no",
+        ATTEMPT_VALUES,
+    )?;
+    for (name, digest) in attempts_now {
+        report.attempts = report.attempts.saturating_add(1);
+        if attempts.remove(&name).as_ref() != Some(&digest) {
+            report.found(Finding::Attempt(name));
+        }
+    }
+    for name in payments.into_keys().chain(attempts.into_keys()) {
+        report.found(Finding::Lost(name));
+    }
+    Ok(())
+}
+
+fn digests(db: &Connection, sql: &'static str, columns: usize) -> Result<Vec<(String, String)>, LedgerError> {
+    let mut statement = db.prepare(sql)?;
+    let rows = statement.query_map([], |row| {
+        let values: Vec<Value> = (0..columns).map(|at| row.get(at)).collect::<Result<_, _>>()?;
+        Ok((row.get::<_, String>(0)?, chain::row(&values)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

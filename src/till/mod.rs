@@ -1,0 +1,288 @@
+//! Floor 3: the one owner of money. Takes one input at a time, decides, commits, and only then releases what is to be
+//! said. Neither clock nor network is in it, so that the daemon and the simulation run the same till.
+
+mod lane;
+mod requests;
+mod wakes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+pub use lane::LaneView;
+pub use requests::{Collected, NewPayment, Refusal, ScanVerdict};
+
+use crate::ledger::{Ledger, LedgerError};
+use crate::payment::{Call, Context, Heard, Op, Payment, Policy, Step};
+use crate::words::{Currency, LaneId, Now, OutTradeNo, PaymentRef, Tick};
+use lane::Lane;
+use wakes::Wakes;
+
+/// Payments found at start that are asked about at once; the rest follows at [`RECOVERY_APART`].
+const RECOVERY_BURST: usize = 8;
+/// Spread of the remaining first questions: ten a second, as the rate limit of queries wants.
+const RECOVERY_APART: Duration = Duration::from_millis(100);
+/// Replies in a row with a bad signature that mean a wrong key or someone in the middle.
+const BAD_SIGNATURES: u32 = 3;
+/// Reversals in a row without any answer that mean a wrong client certificate.
+const MUTE_REVERSALS: u32 = 3;
+
+/// What the shop has configured.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The waiting times.
+    pub policy: Policy,
+    /// The lanes there are.
+    pub lanes: Vec<LaneId>,
+    /// What amounts are in when a request does not say.
+    pub currency: Currency,
+    /// A larger amount is a typing error.
+    pub amount_max: u64,
+    /// What the payer reads when a request does not say.
+    pub description: String,
+}
+
+/// The till.
+#[derive(Debug)]
+pub struct Till {
+    ledger: Ledger,
+    settings: Settings,
+    /// Everything that is left to do or to watch.
+    payments: BTreeMap<PaymentRef, Payment>,
+    wakes: Wakes,
+    /// Found at start and not asked about yet.
+    strangers: BTreeSet<PaymentRef>,
+    lanes: BTreeMap<LaneId, Lane>,
+    flying: BTreeMap<CallId, Flight>,
+    last_call: u64,
+    luck: Luck,
+    trouble: Trouble,
+}
+
+/// Names a call on its way, so that its answer finds back and a stale one does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId(u64);
+
+/// A call to be made. It is on disk.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Comes back with the answer.
+    pub id: CallId,
+    /// What to say.
+    pub call: Call,
+}
+
+/// What is wrong beyond a single payment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    bad_signatures: u32,
+    mute_reversals: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Flight {
+    payment: PaymentRef,
+    out_trade_no: OutTradeNo,
+    op: Op,
+}
+
+impl Till {
+    /// Takes over the ledger. What it holds unsettled is found, and will be asked about before anything else is done
+    /// with it. `seed` feeds the spreading of queries and nothing else.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or contradicts itself.
+    pub fn open(ledger: Ledger, settings: Settings, seed: u64, now: Now) -> Result<Self, LedgerError> {
+        let lanes = settings.lanes.iter().map(|id| (id.clone(), Lane::default())).collect();
+        let mut till = Self {
+            ledger,
+            settings,
+            payments: BTreeMap::new(),
+            wakes: Wakes::default(),
+            strangers: BTreeSet::new(),
+            lanes,
+            flying: BTreeMap::new(),
+            last_call: 0,
+            luck: Luck(seed),
+            trouble: Trouble::default(),
+        };
+        till.find_unsettled(now)?;
+        Ok(till)
+    }
+
+    /// When [`Till::wake`] wants to be called at the latest.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Tick> {
+        self.wakes.first()
+    }
+
+    /// Does everything the clock asks for.
+    ///
+    /// # Errors
+    /// When a save failed: nothing more may be said, the process must stop and start again from disk.
+    pub fn wake(&mut self, now: Now) -> Result<Vec<Outgoing>, LedgerError> {
+        let mut out = Vec::new();
+        while let Some(reference) = self.wakes.take_due(now.tick) {
+            let Some(payment) = self.payments.get(&reference) else { continue };
+            let luck = self.luck.draw();
+            let cx = Context { now: now.tick, policy: &self.settings.policy, luck };
+            let stranger = self.strangers.remove(&reference);
+            let step = if stranger { payment.recover(now, &cx) } else { payment.wake(now, &cx) };
+            match step {
+                Some(step) => out.extend(self.commit(step, now)?),
+                None => self.wakes.set(&reference, payment.wakes()),
+            }
+        }
+        Ok(out)
+    }
+
+    /// Takes what came back from a call. A stale answer changes nothing: whoever waited for it has asked anew.
+    ///
+    /// # Errors
+    /// As [`Till::wake`].
+    pub fn hear(
+        &mut self,
+        id: CallId,
+        heard: &Heard,
+        sent: Option<Tick>,
+        now: Now,
+    ) -> Result<Vec<Outgoing>, LedgerError> {
+        let Some(flight) = self.flying.remove(&id) else { return Ok(Vec::new()) };
+        self.trouble.note(flight.op, heard);
+        let Some(payment) = self.payments.get(&flight.payment) else { return Ok(Vec::new()) };
+        let same = payment.attempt().is_some_and(|it| it.order().out_trade_no == flight.out_trade_no);
+        if !same {
+            return Ok(Vec::new());
+        }
+        let luck = self.luck.draw();
+        let cx = Context { now: now.tick, policy: &self.settings.policy, luck };
+        let step = payment.hear(flight.op, heard, sent, now, &cx);
+        Ok(step.map(|step| self.commit(step, now)).transpose()?.flatten().into_iter().collect())
+    }
+
+    /// The ledger, for what only reads or is no payment.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What is wrong beyond a single payment.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        self.trouble
+    }
+
+    /// Payments with something left to do or to watch.
+    #[must_use]
+    pub fn unsettled(&self) -> usize {
+        self.payments.len()
+    }
+
+    /// The payments with something left to do or to watch, oldest first.
+    pub fn payments(&self) -> impl Iterator<Item = &Payment> {
+        self.payments.values()
+    }
+
+    /// Uses an idle moment for the ledger's housekeeping. Nothing is on its way and nobody waits.
+    ///
+    /// # Errors
+    /// As [`Till::wake`].
+    pub fn tidy(&mut self) -> Result<(), LedgerError> {
+        let idle = self.flying.is_empty() && self.lanes.values().all(Lane::is_free);
+        self.ledger.tidy(idle)
+    }
+
+    /// Gives the ledger back: the till is gone, as after a power cut.
+    #[must_use]
+    pub fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+
+    /// Keeps a step, then puts the payment where it belongs and hands out its call.
+    fn commit(&mut self, step: Step, now: Now) -> Result<Option<Outgoing>, LedgerError> {
+        let (payment, call) = step.commit(&mut self.ledger)?;
+        let reference = payment.facts().reference.clone();
+        self.wakes.set(&reference, payment.wakes());
+        if let Some(lane) = self.lanes.get_mut(&payment.facts().lane) {
+            lane.shows(&payment, now.tick);
+        }
+        let outgoing = call.map(|call| self.launch(&reference, call));
+        if payment.is_at_rest() {
+            self.payments.remove(&reference);
+        } else {
+            self.payments.insert(reference, payment);
+        }
+        Ok(outgoing)
+    }
+
+    fn launch(&mut self, payment: &PaymentRef, call: Call) -> Outgoing {
+        // An attempt waits for one call at a time: whatever it had out before is stale from here on.
+        let out_trade_no = call.order.out_trade_no.clone();
+        self.flying.retain(|_, flight| flight.out_trade_no != out_trade_no);
+        self.last_call = self.last_call.saturating_add(1);
+        let id = CallId(self.last_call);
+        self.flying.insert(id, Flight { payment: payment.clone(), out_trade_no, op: call.ask.op() });
+        Outgoing { id, call }
+    }
+
+    fn find_unsettled(&mut self, now: Now) -> Result<(), LedgerError> {
+        let rows = self.ledger.open_payments()?;
+        let mut wait = Duration::ZERO;
+        for (at, row) in rows.iter().enumerate() {
+            let payment =
+                Payment::found(&row.record, now.tick).map_err(|error| LedgerError::Damaged(error.to_string()))?;
+            let reference = row.record.facts.reference.clone();
+            if at >= RECOVERY_BURST {
+                wait = wait.saturating_add(RECOVERY_APART);
+            }
+            if let Some(lane) = self.lanes.get_mut(&row.record.facts.lane) {
+                lane.shows(&payment, now.tick);
+            }
+            self.wakes.set(&reference, Some(now.tick.after(wait)));
+            self.strangers.insert(reference.clone());
+            self.payments.insert(reference, payment);
+        }
+        Ok(())
+    }
+}
+
+impl Trouble {
+    /// Replies fail their signature again and again: a wrong key, or someone in the middle.
+    #[must_use]
+    pub fn key_mismatch(self) -> bool {
+        self.bad_signatures >= BAD_SIGNATURES
+    }
+
+    /// Reversals are not answered at all: most likely the client certificate is wrong or missing.
+    #[must_use]
+    pub fn certificate_refused(self) -> bool {
+        self.mute_reversals >= MUTE_REVERSALS
+    }
+
+    fn note(&mut self, op: Op, heard: &Heard) {
+        let mute = matches!(heard, Heard::Nothing { .. } | Heard::NotSent(_));
+        let forged = matches!(heard, Heard::Nothing { why, .. } if matches!(*why, "bad_signature" | "unsigned"));
+        if matches!(heard, Heard::Answer(_)) {
+            self.bad_signatures = 0;
+        }
+        if forged {
+            self.bad_signatures = self.bad_signatures.saturating_add(1);
+        }
+        if op == Op::Reverse {
+            self.mute_reversals = if mute { self.mute_reversals.saturating_add(1) } else { 0 };
+        }
+    }
+}
+
+/// Draws numbers below 1000 that spread queries (SplitMix64): the same seed gives the same day.
+#[derive(Clone, Copy, Debug)]
+struct Luck(u64);
+
+impl Luck {
+    fn draw(&mut self) -> u32 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        u32::try_from((z ^ (z >> 31)) % 1000).unwrap_or_default()
+    }
+}

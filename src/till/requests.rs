@@ -1,0 +1,244 @@
+//! What people ask of the till: collect, scan, cancel, acknowledge.
+
+use std::time::Duration;
+
+use super::{Lane, LaneView, Outgoing, Till};
+use crate::ledger::{LedgerError, PaymentRow};
+use crate::payment::{CodeMark, Context, Facts, Payment};
+use crate::words::{AuthCode, ClientRef, Currency, LaneId, Money, Now, PaymentRef, Tick};
+
+/// How long a payment waits for a code when the request does not say.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// One beep, one attempt: the same code within this time is the same scan.
+const SCANS_APART: Duration = Duration::from_secs(3);
+/// A payment code lives a minute.
+const CODE_AGE_MAX: Duration = Duration::from_secs(60);
+
+/// What the POS asks for. Shape and lengths were checked at the door.
+#[derive(Clone, Debug)]
+pub struct NewPayment {
+    /// The idempotency key.
+    pub client_ref: ClientRef,
+    /// Smallest unit.
+    pub amount: u64,
+    /// The shop's own when absent.
+    pub currency: Option<Currency>,
+    /// May be left out where there is one.
+    pub lane: Option<LaneId>,
+    /// What the payer reads; the shop's own when absent.
+    pub description: Option<String>,
+    /// Who keyed it in.
+    pub operator: Option<String>,
+    /// Echoed by the gateway.
+    pub attach: Option<String>,
+    /// How long it waits for a code.
+    pub patience: Option<Duration>,
+    /// A code the POS has read itself.
+    pub auth_code: Option<AuthCode>,
+}
+
+/// A payment was accepted, now or before.
+#[derive(Debug)]
+pub struct Collected {
+    /// Our name of it.
+    pub reference: PaymentRef,
+    /// It is new; `false` when the same request came before.
+    pub new: bool,
+    /// What is to be said.
+    pub out: Vec<Outgoing>,
+}
+
+/// Why a request was not taken. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The key was used for something else.
+    #[error("this client_ref was used before with other values")]
+    RefConflict,
+    /// Another customer is being served.
+    #[error("another payment is open on this lane")]
+    LaneBusy(PaymentRef),
+    /// No such lane, or none named where there are several.
+    #[error("there is no such lane")]
+    NoSuchLane,
+    /// No such payment.
+    #[error("there is no such payment")]
+    NoSuchPayment,
+    /// Above the shop's limit.
+    #[error("the amount is above the terminal's limit")]
+    AmountTooLarge,
+    /// A payment of nothing.
+    #[error("the amount is zero")]
+    AmountZero,
+    /// The shop's merchant number does not take this currency.
+    #[error("the currency is neither the shop's nor CNY")]
+    WrongCurrency,
+    /// The code was submitted before.
+    #[error("this payment code was submitted before; the customer must refresh it")]
+    CodeUsed,
+    /// It is final.
+    #[error("the payment is final already")]
+    AlreadyFinal,
+    /// It is not final yet.
+    #[error("the payment is not final yet")]
+    NotFinal,
+}
+
+/// What became of a scanned code.
+#[derive(Debug)]
+pub enum ScanVerdict {
+    /// It is being charged.
+    Taken(Vec<Outgoing>),
+    /// The lane waits for none: dropped, never queued.
+    NotArmed,
+    /// The same code came a moment ago.
+    Repeated,
+    /// It was read too long ago, or before the lane waited for it.
+    TooOld,
+    /// It was submitted before.
+    Used,
+}
+
+impl Till {
+    /// Accepts a payment, or finds the one that was accepted under the same key.
+    ///
+    /// # Errors
+    /// The outer error as [`Till::wake`]; the inner one says why the request was not taken.
+    pub fn collect(&mut self, ask: NewPayment, now: Now) -> Result<Result<Collected, Refusal>, LedgerError> {
+        let lane = match self.lane_of(ask.lane.as_ref()) {
+            Ok(lane) => lane,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mark = ask.auth_code.as_ref().map(|code| self.ledger.code_mark(code));
+        let reference = self.ledger.name()?;
+        let facts = match self.facts(&ask, reference.clone(), lane.clone(), mark, now) {
+            Ok(facts) => facts,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if let Some(row) = self.ledger.by_client_ref(&ask.client_ref)? {
+            return Ok(same_request(&row, &facts));
+        }
+        if let Some(holder) = self.lanes.get(&lane).and_then(Lane::holder) {
+            return Ok(Err(Refusal::LaneBusy(holder.clone())));
+        }
+        if let Some(mark) = &mark
+            && self.ledger.code_was_used(mark)?
+        {
+            return Ok(Err(Refusal::CodeUsed));
+        }
+        let mut step = Payment::collect(facts, now);
+        if let Some(code) = ask.auth_code {
+            let mint = self.ledger.mint()?;
+            let policy = &self.settings.policy;
+            step = step.and_scan(code, mint, policy, now);
+        }
+        let out = self.commit(step, now)?.into_iter().collect();
+        Ok(Ok(Collected { reference, new: true, out }))
+    }
+
+    /// Takes a code that was read at `read` on `lane`.
+    ///
+    /// # Errors
+    /// As [`Till::wake`].
+    pub fn scan(&mut self, lane: &LaneId, code: AuthCode, read: Tick, now: Now) -> Result<ScanVerdict, LedgerError> {
+        let mark = self.ledger.code_mark(&code);
+        let Some(place) = self.lanes.get_mut(lane) else { return Ok(ScanVerdict::NotArmed) };
+        let repeated = place.repeats(mark, read, SCANS_APART);
+        let Some(armed_at) = place.armed_at() else { return Ok(ScanVerdict::NotArmed) };
+        let Some(reference) = place.holder().cloned() else { return Ok(ScanVerdict::NotArmed) };
+        if read < armed_at || now.tick.since(read) > CODE_AGE_MAX {
+            return Ok(ScanVerdict::TooOld);
+        }
+        if self.ledger.code_was_used(&mark)? {
+            return Ok(if repeated { ScanVerdict::Repeated } else { ScanVerdict::Used });
+        }
+        let mint = self.ledger.mint()?;
+        let Some(payment) = self.payments.get(&reference) else { return Ok(ScanVerdict::NotArmed) };
+        let Ok(step) = payment.scan(code, mint, &self.settings.policy, now) else { return Ok(ScanVerdict::NotArmed) };
+        Ok(ScanVerdict::Taken(self.commit(step, now)?.into_iter().collect()))
+    }
+
+    /// Cancels a payment: at once when nothing was sent, otherwise as soon as the rules allow.
+    ///
+    /// # Errors
+    /// The outer error as [`Till::wake`]; the inner one says why not.
+    pub fn cancel(&mut self, reference: &PaymentRef, now: Now) -> Result<Result<Vec<Outgoing>, Refusal>, LedgerError> {
+        let Some(payment) = self.payments.get(reference) else {
+            let known = self.ledger.payment(reference)?.is_some();
+            return Ok(Err(if known { Refusal::AlreadyFinal } else { Refusal::NoSuchPayment }));
+        };
+        let cx = Context { now: now.tick, policy: &self.settings.policy, luck: 0 };
+        let Some(step) = payment.cancel(now, &cx) else { return Ok(Err(Refusal::AlreadyFinal)) };
+        Ok(Ok(self.commit(step, now)?.into_iter().collect()))
+    }
+
+    /// Keeps that the POS has recorded the result.
+    ///
+    /// # Errors
+    /// The outer error as [`Till::wake`]; the inner one says why not.
+    pub fn acknowledge(&mut self, reference: &PaymentRef, now: Now) -> Result<Result<(), Refusal>, LedgerError> {
+        let Some(row) = self.ledger.payment(reference)? else { return Ok(Err(Refusal::NoSuchPayment)) };
+        if !row.record.state.is_final() {
+            return Ok(Err(Refusal::NotFinal));
+        }
+        self.ledger.acknowledge(reference, now.wall)?;
+        Ok(Ok(()))
+    }
+
+    /// What every lane shows, in order.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<LaneView> {
+        self.lanes.iter().map(|(id, lane)| lane.view(id)).collect()
+    }
+
+    fn lane_of(&self, asked: Option<&LaneId>) -> Result<LaneId, Refusal> {
+        match (asked, self.settings.lanes.as_slice()) {
+            (Some(lane), _) if self.lanes.contains_key(lane) => Ok(lane.clone()),
+            (None, [only]) => Ok(only.clone()),
+            _ => Err(Refusal::NoSuchLane),
+        }
+    }
+
+    fn facts(
+        &self,
+        ask: &NewPayment,
+        reference: PaymentRef,
+        lane: LaneId,
+        mark: Option<CodeMark>,
+        now: Now,
+    ) -> Result<Facts, Refusal> {
+        let settings = &self.settings;
+        let currency = ask.currency.unwrap_or(settings.currency);
+        if currency != settings.currency && currency.code() != "CNY" {
+            return Err(Refusal::WrongCurrency);
+        }
+        if ask.amount == 0 {
+            return Err(Refusal::AmountZero);
+        }
+        if ask.amount > settings.amount_max {
+            return Err(Refusal::AmountTooLarge);
+        }
+        Ok(Facts {
+            reference,
+            client_ref: ask.client_ref.clone(),
+            lane,
+            amount: Money::new(ask.amount, currency).map_err(|_| Refusal::AmountTooLarge)?,
+            description: ask.description.clone().unwrap_or_else(|| settings.description.clone()),
+            attach: ask.attach.clone().unwrap_or_default(),
+            operator: ask.operator.clone().unwrap_or_default(),
+            patience: ask.patience.unwrap_or(PATIENCE),
+            asked_code: mark,
+            created_at: now.wall,
+        })
+    }
+}
+
+/// The same key and the same values are the same payment; the same key and other values are a mistake of the POS.
+fn same_request(row: &PaymentRow, asked: &Facts) -> Result<Collected, Refusal> {
+    let kept = &row.record.facts;
+    let reference = kept.reference.clone();
+    let asked = Facts { reference: reference.clone(), created_at: kept.created_at, ..asked.clone() };
+    if *kept != asked {
+        return Err(Refusal::RefConflict);
+    }
+    Ok(Collected { reference, new: false, out: Vec::new() })
+}
