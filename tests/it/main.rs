@@ -1,0 +1,3 @@
+//! The one integration binary: it links once.
+
+mod simulation;

@@ -1,0 +1,19 @@
+//! The seeded simulation: the real money code under a hostile world that keeps its own books.
+//!
+//! Two tiers run here. T1 drives one payment through the attempt table against a model of a few integers, very often.
+//! T2 drives the till over real SQLite against the simulator's books, with power cuts. A seed reproduces any failure:
+//! `SHROFF_SEED=n cargo test --release --test it simulation`. Counts: `SHROFF_T1`, `SHROFF_T2`.
+
+mod chance;
+mod gateway;
+mod t1;
+
+/// Reads a count from the environment: CI and soak runs set it.
+pub(crate) fn count(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.replace('_', "").parse().ok()).unwrap_or(default)
+}
+
+/// The one seed to look at, if somebody debugs.
+pub(crate) fn only_seed() -> Option<u64> {
+    std::env::var("SHROFF_SEED").ok().and_then(|text| text.parse().ok())
+}
