@@ -7,6 +7,7 @@ use rusqlite::types::Value;
 
 use super::chain::{self, ROOT};
 use super::error::LedgerError;
+use super::open::Ledger;
 use super::read::Reader;
 use super::rows::{ATTEMPT_VALUES, PAYMENT_VALUES};
 
@@ -58,13 +59,26 @@ impl Reader {
     /// # Errors
     /// When the ledger cannot be read at all.
     pub fn verify(&self, step: &mut dyn FnMut(u64)) -> Result<Report, LedgerError> {
-        let db = self.db();
-        let mut report = Report::default();
-        integrity(db, &mut report)?;
-        let said = chain_of(db, &mut report, step)?;
-        compare(db, &mut report, said)?;
-        Ok(report)
+        verify(self.db(), step)
     }
+}
+
+impl Ledger {
+    /// As [`Reader::verify`], on the writer's own connection.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read at all.
+    pub fn verify(&self, step: &mut dyn FnMut(u64)) -> Result<Report, LedgerError> {
+        verify(&self.db, step)
+    }
+}
+
+fn verify(db: &Connection, step: &mut dyn FnMut(u64)) -> Result<Report, LedgerError> {
+    let mut report = Report::default();
+    integrity(db, &mut report)?;
+    let said = chain_of(db, &mut report, step)?;
+    compare(db, &mut report, said)?;
+    Ok(report)
 }
 
 /// The digests the journal vouches for, by payment and by attempt.

@@ -26,20 +26,8 @@ fn t1_a_hostile_payment_never_loses_a_cent() {
         return;
     }
     let seeds = count("SHROFF_T1", 100_000);
-    let workers = u64::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap_or(1);
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..workers)
-            .map(|worker| scope.spawn(move || (worker..seeds).step_by(workers as usize).try_for_each(one_seed)))
-            .collect();
-        for handle in handles {
-            handle.join().expect("no panic").unwrap_or_else(|error| panic!("{error}"));
-        }
-    });
+    super::in_parallel(seeds, |seed| World::new(seed, false).run().map(|_| ()));
     println!("T1: {seeds} hostile payments, 0 wrong");
-}
-
-fn one_seed(seed: u64) -> Result<(), String> {
-    World::new(seed, false).run().map(|_| ()).map_err(|error| format!("seed {seed}: {error}"))
 }
 
 /// Keeps nothing: T1 is about the table. It checks that no row changes without a line.
