@@ -13,3 +13,5 @@ pub mod ledger;
 
 pub mod dialect;
 pub mod payment;
+
+pub mod sim;
