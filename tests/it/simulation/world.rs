@@ -76,7 +76,7 @@ pub(crate) struct World {
     digest: u64,
     last_sale: Tick,
     paid: BTreeMap<PaymentRef, State>,
-    restarted: bool,
+    powered: Tick,
     pub(crate) loud: bool,
 }
 
@@ -123,7 +123,7 @@ impl World {
             digest: 0,
             last_sale: now,
             paid: BTreeMap::new(),
-            restarted: false,
+            powered: now,
             loud: false,
             chance,
         };
@@ -159,7 +159,7 @@ impl World {
 
     /// From here on nothing new happens, and everything must settle.
     pub(crate) fn quiet_from(&self) -> Tick {
-        self.heals.max(self.last_sale.after(Duration::from_secs(120)))
+        self.heals.max(self.last_sale.after(Duration::from_secs(120))).max(self.powered)
     }
 
     pub(crate) fn is_settled(&self) -> bool {
@@ -257,7 +257,8 @@ impl World {
     /// What the till released goes on the wire, unless the power is cut in between.
     fn said(&mut self, out: Vec<Outgoing>) -> Result<(), String> {
         self.steps += 1;
-        let cut = match self.cut {
+        let plan = self.cut;
+        let cut = match plan {
             Cut::Never => None,
             Cut::Chance if self.faulty() && self.chance.one_in_thousand(30) => Some(self.chance.one_in_thousand(500)),
             Cut::Chance => None,
@@ -302,7 +303,7 @@ impl World {
             return Err("a recovery spoke before it asked".into());
         }
         self.till = Some(till);
-        self.restarted = true;
+        self.powered = self.now;
         self.said(out)
     }
 
@@ -414,7 +415,7 @@ impl World {
     fn fresh_code(&mut self) -> String {
         self.codes += 1;
         let code = format!("1{}{:016}", self.codes % 6, self.codes);
-        let plan = replies::plan(&mut self.chance, self.now < self.heals);
+        let plan = replies::plan(&mut self.chance, self.now < self.heals, self.book.rules().reverse_window.is_none());
         self.plans.insert(code.clone(), plan);
         code
     }
@@ -487,8 +488,8 @@ impl World {
 
     /// The gateway acts, and its reply sets out, unless somebody stopped waiting.
     fn lands(&mut self, wire: &Wire, id: Option<CallId>, sent: Tick) -> Result<(), String> {
-        self.restarted = false;
         let heard = self.gateway(wire, sent);
+        self.tell(|| format!("   {} {} -> {heard:?}", wire.op.word(), wire.out_trade_no));
         let Some(id) = id else { return Ok(()) };
         let waits = self.due.iter().find(|(_, due)| matches!(due, Due::Returns { id: it, .. } if *it == id));
         let Some(timeout) = waits.map(|(key, _)| *key) else { return Ok(()) };
@@ -529,7 +530,10 @@ impl World {
                 replies::pay(&self.book.pay(&request, now, &plan))
             }
             Op::Query if busy => replies::no_word(),
-            Op::Query => replies::query(&self.book.query(number, now, self.stale)),
+            Op::Query => {
+                let stale = self.staleness(number);
+                replies::query(&self.book.query(number, now, stale))
+            }
             Op::Reverse => {
                 let plan = if busy { replies::reverse_plan(&mut self.chance) } else { ReversePlan::Honest };
                 replies::reverse(&self.book.reverse(number, now, &plan))
@@ -542,6 +546,14 @@ impl World {
                 replies::refund(&self.book.refund(&request, now, &plan))
             }
         }
+    }
+
+    /// A stale query shows an earlier state of an order, never that there is none: a signed refusal together with an
+    /// unknown number is proof by the rules (protocol 2.2), and no rule could survive both being wrong.
+    fn staleness(&self, number: &str) -> Duration {
+        let order = self.book.order(number);
+        let since = order.and_then(|it| it.created()).map_or(Duration::ZERO, |created| self.now.since(created));
+        self.stale.min(since)
     }
 
     fn tell(&self, what: impl FnOnce() -> String) {
