@@ -7,3 +7,4 @@ pub mod words;
 
 pub mod dialect;
 pub mod payment;
+pub mod scan;
