@@ -8,3 +8,5 @@ pub mod words;
 pub mod dialect;
 pub mod payment;
 pub mod scan;
+
+pub mod edge;

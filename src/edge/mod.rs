@@ -1,0 +1,3 @@
+//! Floor 4: where the world begins. Sockets, devices, the clock and the dice.
+
+pub mod scanner;
