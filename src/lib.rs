@@ -10,3 +10,5 @@ pub mod payment;
 pub mod scan;
 
 pub mod edge;
+
+pub mod sim;

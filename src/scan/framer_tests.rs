@@ -187,7 +187,7 @@ fn codes_of(line: &[(u8, Tick)]) -> Vec<String> {
             if !piece[..=cut].iter().all(|(byte, _)| matches!(byte, 0x00 | 0xFF)) {
                 break;
             }
-            piece = &piece[cut + 1..];
+            piece = piece.split_at(cut.saturating_add(1)).1;
         }
         let broken = piece.windows(2).any(|pair| pause(&pair[0], &pair[1]));
         let Some(((b'\r' | b'\n', _), frame)) = piece.split_last() else { continue };
@@ -217,7 +217,7 @@ fn happening() -> impl Strategy<Value = Line> {
     let split = (step, proptest::option::weighted(0.2, (any::<prop::sample::Index>(), gap())), gap());
     proptest::collection::vec(split, 0..24).prop_map(|steps| {
         steps.into_iter().fold(Line::default(), |line, (bytes, inner, after)| {
-            let cut = inner.map_or(bytes.len(), |(at, _)| at.index(bytes.len() + 1));
+            let cut = inner.map_or(bytes.len(), |(at, _)| at.index(bytes.len().max(1)));
             let mut line = line;
             line.raw(&bytes[..cut]);
             line = line.pause(inner.map_or(0, |(_, ms)| ms));

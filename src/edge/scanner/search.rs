@@ -72,13 +72,13 @@ impl Mark {
 /// Why there is nothing to open at `path`.
 pub(super) fn missing(error: &io::Error, path: &Path) -> Health {
     let path = path.display();
-    match error.kind() {
-        ErrorKind::PermissionDenied => Health::Denied,
-        ErrorKind::NotFound => {
-            Health::Gone { why: format!("{path} is not there; plug the scanner in, or correct its device path") }
-        }
-        _ => Health::Gone { why: format!("{path} cannot be looked at: {error}") },
+    if error.kind() == ErrorKind::PermissionDenied {
+        return Health::Denied;
     }
+    if error.kind() == ErrorKind::NotFound {
+        return Health::Gone { why: format!("{path} is not there; plug the scanner in, or correct its device path") };
+    }
+    Health::Gone { why: format!("{path} cannot be looked at: {error}") }
 }
 
 /// How often a device that is gone is looked for. Half of the second within which its return is told.
