@@ -5,13 +5,14 @@
 
 pub mod words;
 
-pub mod edge;
-
-pub mod till;
+pub mod dialect;
+pub mod payment;
+pub mod scan;
 
 pub mod ledger;
 
-pub mod dialect;
-pub mod payment;
+pub mod till;
+
+pub mod edge;
 
 pub mod sim;

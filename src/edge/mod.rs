@@ -1,3 +1,4 @@
-//! Floor 4: sockets, devices, clocks, dice, HTTP.
+//! Floor 4: where the world begins. Sockets, devices, the clock and the dice.
 
 pub mod desk;
+pub mod scanner;

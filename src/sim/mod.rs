@@ -3,3 +3,4 @@
 //! ours cannot agree with itself.
 
 pub mod book;
+pub mod scanner;

@@ -1,3 +1,4 @@
 //! The one integration binary: it links once.
 
+mod scanner;
 mod simulation;
