@@ -1,0 +1,7 @@
+//! The integration tests: one binary, so that it links once.
+
+mod conformance;
+mod counterpart;
+mod damage;
+mod hostile;
+mod v2_requests;
