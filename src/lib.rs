@@ -7,3 +7,5 @@ pub mod words;
 
 pub mod dialect;
 pub mod payment;
+
+pub mod edge;

@@ -88,6 +88,11 @@ pub(crate) fn order() -> Order {
     }
 }
 
+/// The product's side of v2.
+pub(crate) fn v2(sign_type: SignType) -> V2 {
+    V2::new(merchant(), Secret::new(KEY.as_bytes().to_vec()), sign_type)
+}
+
 /// The gateway of v2.
 #[derive(Debug)]
 pub(crate) struct V2Counterpart {
@@ -97,7 +102,7 @@ pub(crate) struct V2Counterpart {
 
 impl V2Counterpart {
     pub(crate) fn new(sign_type: SignType) -> Self {
-        Self { dialect: V2::new(merchant(), Secret::new(KEY.as_bytes().to_vec()), sign_type), sign_type }
+        Self { dialect: v2(sign_type), sign_type }
     }
 
     /// A signed reply with these fields; empty values are written but not signed.
@@ -248,7 +253,7 @@ fn http(fields: &BTreeMap<String, String>) -> HttpReply {
     for (name, value) in fields {
         let number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
         let value = if number { value.clone() } else { format!("<![CDATA[{value}]]>") };
-        write!(body, "<{name}>{value}</{name}>\n").expect("a String takes everything");
+        writeln!(body, "<{name}>{value}</{name}>").expect("a String takes everything");
     }
     body.push_str("</xml>");
     HttpReply { status: 200, headers: Vec::new(), body: body.into_bytes() }

@@ -3,5 +3,8 @@
 mod conformance;
 mod counterpart;
 mod damage;
+mod gateway;
+mod gateway_tls;
 mod hostile;
 mod v2_requests;
+mod wire;

@@ -24,7 +24,7 @@ fn a_pay_says_what_the_global_api_asks_for() {
     let gateway = V2Counterpart::new(SignType::HmacSha256);
     let code = "134539517967686076".parse().expect("a code");
     let order = Order { attach: "A & B ]]> <tea>".to_owned(), ..order() };
-    let request = gateway.dialect().write(&Call { order: order.clone(), ask: Ask::Pay(code) }, &stamp());
+    let request = gateway.dialect().write(&Call { order, ask: Ask::Pay(code) }, &stamp());
     assert_eq!((request.method, request.path.as_str(), request.needs_certificate), ("POST", "/pay/micropay", false));
     assert_eq!(request.headers, [("content-type", "text/xml; charset=utf-8".to_owned())]);
     assert!(!format!("{request:?}").contains("1345"), "a code in {request:?}");
