@@ -5,7 +5,10 @@ use zeroize::Zeroizing;
 use crate::payment::{Answer, Call, Op, Order};
 use crate::words::WallTime;
 
+mod merchant;
 pub mod v2;
+
+pub use merchant::Merchant;
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
 pub const REPLY_MAX: usize = 64 * 1024;

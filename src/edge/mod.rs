@@ -1,4 +1,7 @@
 //! Floor 4: where the world begins. Sockets, devices, the clock and the dice.
 
+pub mod clock;
 pub mod desk;
+pub mod dice;
+pub mod gateway;
 pub mod scanner;

@@ -1,4 +1,13 @@
 //! The one integration binary: it links once.
 
+mod conformance;
+mod counterpart;
+mod damage;
+mod gateway;
+mod gateway_tls;
+mod hostile;
 mod scanner;
 mod simulation;
+mod v2_replies;
+mod v2_requests;
+mod wire;

@@ -1,1 +1,41 @@
 //! v2: XML, signed with MD5 or HMAC-SHA256.
+//!
+//! Source: protocol sections 4 and 5.
+
+mod codes;
+mod read;
+mod sign;
+mod write;
+mod xml;
+
+pub use sign::SignType;
+
+use super::{Dialect, Distrust, HttpReply, HttpRequest, Merchant, Stamp};
+use crate::payment::{Answer, Call, Op, Order};
+use crate::words::Secret;
+
+/// The XML API with one merchant's identity and key.
+#[derive(Debug)]
+pub struct V2 {
+    merchant: Merchant,
+    key: Secret,
+    sign_type: SignType,
+}
+
+impl V2 {
+    /// Speaks for `merchant`; `key` is the API v2 key of its `mch_id`.
+    #[must_use]
+    pub fn new(merchant: Merchant, key: Secret, sign_type: SignType) -> Self {
+        Self { merchant, key, sign_type }
+    }
+}
+
+impl Dialect for V2 {
+    fn write(&self, call: &Call, stamp: &Stamp) -> HttpRequest {
+        self.request(call, stamp)
+    }
+
+    fn read(&self, op: Op, order: &Order, reply: &HttpReply) -> Result<Answer, Distrust> {
+        self.answer(op, order, reply)
+    }
+}

@@ -1,0 +1,110 @@
+//! Requests of v2, byte for byte.
+
+use std::collections::BTreeMap;
+
+use shroff::dialect::Stamp;
+use shroff::dialect::v2::SignType;
+use shroff::payment::{Ask, Call, Order};
+use shroff::words::WallTime;
+
+use crate::counterpart::{Counterpart, TRUE, V2Counterpart, order, parse};
+
+fn stamp() -> Stamp {
+    Stamp { nonce: "f6868b9b16bf4893958afd4a46d73422".to_owned(), time: WallTime::from_millis(0) }
+}
+
+fn fields(gateway: &V2Counterpart, order: Order, ask: Ask) -> BTreeMap<String, String> {
+    let request = gateway.dialect().write(&Call { order, ask }, &stamp());
+    assert!(gateway.accepts(&request.body));
+    parse(&request.body)
+}
+
+#[test]
+fn a_pay_says_what_the_global_api_asks_for() {
+    let gateway = V2Counterpart::new(SignType::HmacSha256);
+    let code = "134539517967686076".parse().expect("a code");
+    let order = Order { attach: "A & B ]]> <tea>".to_owned(), ..order() };
+    let request = gateway.dialect().write(&Call { order, ask: Ask::Pay(code) }, &stamp());
+    assert_eq!((request.method, request.path.as_str(), request.needs_certificate), ("POST", "/pay/micropay", false));
+    assert_eq!(request.headers, [("content-type", "text/xml; charset=utf-8".to_owned())]);
+    assert!(!format!("{request:?}").contains("1345"), "a code in {request:?}");
+
+    let fields = parse(&request.body);
+    let expected = [
+        ("appid", TRUE.appid),
+        ("attach", "A & B ]]> <tea>"),
+        ("auth_code", "134539517967686076"),
+        ("body", "Dining Hall"),
+        ("detail", r#"{"goods_detail":[{"wxpay_goods_id":"1001","goods_name":"Dining Hall","quantity":1}]}"#),
+        ("device_info", "T01"),
+        ("fee_type", "HKD"),
+        ("mch_id", TRUE.mch_id),
+        ("nonce_str", "f6868b9b16bf4893958afd4a46d73422"),
+        ("out_trade_no", TRUE.out_trade_no),
+        ("scene_info", r#"{"store_id":"SZT10000","store_name":"Dining Hall"}"#),
+        ("sign", fields.get("sign").expect("a signature")),
+        ("sign_type", "HMAC-SHA256"),
+        ("spbill_create_ip", "8.8.8.8"),
+        ("sub_mch_id", TRUE.sub_mch_id),
+        ("total_fee", "8800"),
+        ("version", "1.0"),
+    ];
+    let got: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(got, expected);
+}
+
+#[test]
+fn the_bytes_of_a_query_are_these() {
+    let gateway = V2Counterpart::new(SignType::Md5);
+    let request = gateway.dialect().write(&Call { order: order(), ask: Ask::Query }, &stamp());
+    let text = String::from_utf8(request.body.to_vec()).expect("text");
+    let sign = parse(&request.body).remove("sign").expect("a signature");
+    assert_eq!(
+        text,
+        format!(
+            "<xml><appid>wx2421b1c4370ec43b</appid><mch_id>10000100</mch_id>\
+             <nonce_str>f6868b9b16bf4893958afd4a46d73422</nonce_str><out_trade_no>T01K7Q2M9XB00000001</out_trade_no>\
+             <sign>{sign}</sign><sign_type>MD5</sign_type><sub_mch_id>452532745</sub_mch_id><version>1.0</version></xml>"
+        )
+    );
+}
+
+#[test]
+fn what_takes_money_back_needs_the_certificate_and_names_both_numbers() {
+    let gateway = V2Counterpart::new(SignType::Md5);
+    let order = Order { transaction_id: Some(TRUE.transaction_id.parse().expect("a number")), ..order() };
+    let refund = Ask::Refund("R-T01K7Q2M9XB00000001".parse().expect("a refund number"));
+    for (ask, path, certificate) in [
+        (Ask::Query, "/pay/orderquery", false),
+        (Ask::Reverse, "/secapi/pay/reverse", true),
+        (refund.clone(), "/secapi/pay/refund", true),
+    ] {
+        let request = gateway.dialect().write(&Call { order: order.clone(), ask: ask.clone() }, &stamp());
+        assert_eq!((request.path.as_str(), request.needs_certificate), (path, certificate));
+        let fields = fields(&gateway, order.clone(), ask);
+        assert_eq!(fields.get("out_trade_no").map(String::as_str), Some(TRUE.out_trade_no));
+        assert_eq!(fields.get("transaction_id").map(String::as_str), Some(TRUE.transaction_id));
+    }
+    let fields = fields(&gateway, order, refund);
+    for (name, value) in [
+        ("out_refund_no", "R-T01K7Q2M9XB00000001"),
+        ("total_fee", "8800"),
+        ("refund_fee", "8800"),
+        ("refund_fee_type", "HKD"),
+    ] {
+        assert_eq!(fields.get(name).map(String::as_str), Some(value), "{name}");
+    }
+}
+
+#[test]
+fn a_long_or_empty_description_still_makes_a_valid_body() {
+    let gateway = V2Counterpart::new(SignType::Md5);
+    let body = |description: &str| {
+        let order = Order { description: description.to_owned(), ..order() };
+        let ask = Ask::Pay("134539517967686076".parse().expect("a code"));
+        fields(&gateway, order, ask).remove("body").expect("a body")
+    };
+    assert_eq!(body("茶".repeat(100).as_str()), "茶".repeat(42));
+    assert_eq!(body(" \u{1} "), "Dining Hall");
+    assert_eq!(body("茶 & <b>🍵</b>"), "茶 & <b>🍵</b>");
+}
