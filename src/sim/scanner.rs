@@ -14,12 +14,8 @@ pub use pty::{Manner, PtyScanner};
 pub use script::{Command, Player, ScriptError};
 
 /// Options of `shroff-sim scanner`.
-///
-/// The script has one command a line: `scan CODE [no-suffix]`, `fragment CODE N`, `bounce [CODE]`, `type 25ms`,
-/// `prefix TEXT`, `suffix \r\n`, `aim ]C0`, `pause 300ms`, `flood N`, `garbage N`, `unplug`, `replug`, `wait`
-/// (until a program opens the scanner); `#` begins a comment.
 #[derive(Clone, Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = SCRIPT)]
 pub struct ScannerArgs {
     /// Where to make the link that stands for the scanner; `device` in the daemon's configuration
     #[arg(long, value_name = "PATH")]
@@ -81,3 +77,17 @@ fn nap(time: Duration) {
 
 /// How long the scanner stays after its script: a terminal that closes takes what was not read with it.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// The script's language, for the help text.
+const SCRIPT: &str = "\
+Commands of the script, one a line; # begins a comment:
+  scan CODE [no-suffix]
+  fragment CODE N        the first N characters, without end
+  bounce [CODE]          CODE, or the last one, twice within half a second
+  flood N                N different codes
+  garbage N              N scans of noise
+  type 25ms              time between two characters from now on
+  prefix, aim, suffix    each with a word, or none: aim ]C0, suffix \\r\\n, prefix \\x02
+  pause 300ms
+  wait                   until a program opens the scanner
+  unplug, replug";
