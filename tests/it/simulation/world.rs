@@ -281,6 +281,12 @@ impl World {
             self.disk = Some(till.into_ledger());
         }
         self.due.retain(|_, due| !matches!(due, Due::Returns { .. }));
+        for due in self.due.values_mut() {
+            // What is on the wire stays on the wire, but nobody is left to hear the reply.
+            if let Due::Lands { id, .. } = due {
+                *id = None;
+            }
+        }
         self.busy.fill(false);
         let down = self.chance.between(1_000, 120_000);
         self.plan(down, Due::PowerOn);
@@ -475,7 +481,7 @@ impl World {
         if !self.faulty() {
             let travel = connect.saturating_add(travel);
             if self.faulty() {
-                let after = travel.saturating_add(self.chance.between(0, 3_000));
+                let after = travel.saturating_add(self.chance.between(1, 3_000));
                 let copy = Wire { copy: true, ..wire.clone() };
                 self.plan(after, Due::Lands { call: copy, id: None, sent });
             }
