@@ -6,5 +6,6 @@ mod damage;
 mod gateway;
 mod gateway_tls;
 mod hostile;
+mod v2_replies;
 mod v2_requests;
 mod wire;
