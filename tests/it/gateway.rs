@@ -169,6 +169,40 @@ async fn an_endless_reply_is_cut_off() {
 }
 
 #[tokio::test]
+async fn an_endless_head_is_cut_off() {
+    let server = server_that!(|stream, _head, seen| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\n").await.ok()?;
+        let mut written: usize = 0;
+        while stream.write_all(format!("x: {}\r\n", "x".repeat(4096)).as_bytes()).await.is_ok() {
+            written = written.saturating_add(4096);
+            assert!(written < 20 * 1024 * 1024, "still reading");
+        }
+        seen.note("closed");
+    });
+    let exchange = gateway(&config(&server.url())).exchange(&pay()).await;
+    assert_doubt(&exchange, Doubt::NoAnswer(NoAnswer::NotHttp));
+    eventually(&server, "closed").await;
+}
+
+#[tokio::test]
+async fn after_three_failed_connections_the_other_host_goes_first() {
+    // A listener with TLS expected and none spoken counts its connections, and each is a failed one.
+    let broken = serve(|stream, _| async move {
+        drop(stream);
+        Some(())
+    })
+    .await;
+    let mut config = config(&format!("https://{}", broken.address));
+    config.fallback_url = Some(good_server().await.url());
+    let gateway = gateway(&config);
+    for tries in [1, 2, 3, 3, 3] {
+        let exchange = gateway.exchange(&query()).await;
+        assert!(is_paid(&exchange), "{exchange:?}");
+        assert_eq!(broken.seen.count("connection"), tries);
+    }
+}
+
+#[tokio::test]
 async fn the_largest_reply_that_is_read_has_64_kib() {
     for (length, expected) in
         [(REPLY_MAX, Distrust::Malformed("text outside a field")), (REPLY_MAX + 1, Distrust::TooLarge)]

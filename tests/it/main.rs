@@ -8,5 +8,6 @@ mod gateway_tls;
 mod hostile;
 mod scanner;
 mod simulation;
+mod v2_replies;
 mod v2_requests;
 mod wire;

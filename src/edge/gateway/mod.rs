@@ -178,7 +178,14 @@ impl Gateway {
         let host = lock(&self.hosts).preferred(now);
         let request = self.plain.head(self.url(host).clone()).send();
         // HEAD has no body, so the connection is free again as soon as the answer is here.
-        drop(tokio::time::timeout(self.policy.connect_timeout, request).await);
+        let outcome = tokio::time::timeout(self.policy.connect_timeout, request).await;
+        let mut hosts = lock(&self.hosts);
+        match outcome {
+            Ok(Err(error)) if error.is_connect() => hosts.missed(host, self.clock.tick()),
+            Ok(Ok(_)) => hosts.reached(host),
+            // Connected but odd, or too slow to tell: the next call will learn more.
+            Ok(Err(_)) | Err(_) => {}
+        }
     }
 
     fn url(&self, host: Host) -> &Url {

@@ -1,0 +1,98 @@
+//! Replies of v2: a real server's, and what only v2 does.
+
+use shroff::dialect::v2::{SignType, V2};
+use shroff::dialect::{Dialect, Distrust, HttpReply, Merchant};
+use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer};
+use shroff::payment::{Op, Order};
+use shroff::words::{Money, Secret};
+
+use crate::counterpart::{Counterpart, TRUE, V2Counterpart, merchant, order};
+
+/// The known answers' real reply of a real server, with its key.
+fn real() -> (String, Secret) {
+    let known: serde_json::Value = serde_json::from_str(include_str!("../data/v2.json")).expect("the vectors");
+    let text = |pointer: &str| known.pointer(pointer).and_then(serde_json::Value::as_str).expect("text").to_owned();
+    (text("/xml/0/xml"), Secret::new(text("/keys/K2").into_bytes()))
+}
+
+fn read(xml: &str, key: &Secret, sign_type: SignType, minor: u64) -> Result<Answer, Distrust> {
+    let direct = Merchant {
+        appid: "wx426b3015555a46be".parse().expect("an appid"),
+        mch_id: "1900009851".parse().expect("a merchant number"),
+        sub_mch_id: None,
+        ..merchant()
+    };
+    let order = Order {
+        out_trade_no: "SyVcLyh_z".parse().expect("an order number"),
+        amount: Money::new(minor, "CNY".parse().expect("a currency")).expect("an amount"),
+        ..order()
+    };
+    let reply = HttpReply { status: 200, headers: Vec::new(), body: xml.as_bytes().to_vec() };
+    V2::new(direct, key.clone(), sign_type).read(Op::Query, &order, &reply)
+}
+
+#[test]
+fn a_real_servers_answer_is_paid() {
+    let (xml, key) = real();
+    let answer = read(&xml, &key, SignType::Md5, 1);
+    let Ok(Answer::Query(QueryAnswer::Paid(receipt))) = answer else { unreachable!("{answer:?}") };
+    assert_eq!(receipt.transaction_id.as_str(), "4200000065201803063807324676");
+    assert_eq!(receipt.paid_at.map(|time| time.to_string()).as_deref(), Some("2018-03-06T10:00:02.000Z"));
+    assert_eq!(receipt.payer_total.map(|money| money.to_string()).as_deref(), Some("CNY 0.01"));
+}
+
+#[test]
+fn a_real_servers_answer_is_refused_when_anything_about_it_is_not_ours() {
+    let (xml, key) = real();
+    assert_eq!(read(&xml, &key, SignType::Md5, 2), Err(Distrust::OtherAmount));
+    assert_eq!(read(&xml, &key, SignType::HmacSha256, 1), Err(Distrust::BadSignature));
+    let stranger = Secret::new(b"192006250b4c09247ec02edce69f6a2d".to_vec());
+    assert_eq!(read(&xml, &stranger, SignType::Md5, 1), Err(Distrust::BadSignature));
+    let raised = xml.replace("<total_fee>1<", "<total_fee>2<");
+    assert_eq!(read(&raised, &key, SignType::Md5, 2), Err(Distrust::BadSignature));
+}
+
+#[test]
+fn a_currency_that_is_not_named_is_yuan_and_never_the_shops() {
+    let gateway = V2Counterpart::new(SignType::Md5);
+    let facts = crate::counterpart::Facts { currency: "", ..TRUE };
+    let yuan = Order { amount: Money::new(8800, "CNY".parse().expect("a currency")).expect("an amount"), ..order() };
+    let reply = gateway.paid(Op::Pay, &facts);
+    assert!(matches!(gateway.dialect().read(Op::Pay, &yuan, &reply), Ok(Answer::Pay(PayAnswer::Paid(_)))));
+    assert_eq!(gateway.dialect().read(Op::Pay, &order(), &reply), Err(Distrust::OtherCurrency));
+}
+
+#[test]
+fn a_sub_appid_is_compared_when_we_have_one() {
+    let key = || Secret::new(b"quickpay-terminal-fixture-000196".to_vec());
+    let with = |sub_appid: &str| {
+        let sub_appid = Some(sub_appid.parse().expect("an appid"));
+        V2::new(Merchant { sub_appid, ..merchant() }, key(), SignType::Md5)
+    };
+    let gateway = V2Counterpart::new(SignType::Md5);
+    let reply = gateway.reply(&[
+        ("return_code", "SUCCESS"),
+        ("appid", TRUE.appid),
+        ("mch_id", TRUE.mch_id),
+        ("sub_mch_id", TRUE.sub_mch_id),
+        ("sub_appid", "wx8888888888888888"),
+        ("result_code", "SUCCESS"),
+        ("trade_state", "NOTPAY"),
+        ("out_trade_no", TRUE.out_trade_no),
+    ]);
+    let not_paid = Ok(Answer::Query(QueryAnswer::NotPaid));
+    assert_eq!(gateway.dialect().read(Op::Query, &order(), &reply), not_paid);
+    assert_eq!(with("wx8888888888888888").read(Op::Query, &order(), &reply), not_paid);
+    assert_eq!(with("wx8888888888888889").read(Op::Query, &order(), &reply), Err(Distrust::OtherMerchant));
+}
+
+#[test]
+fn a_direct_merchant_does_not_believe_a_reply_about_somebodys_sub_merchant() {
+    let direct = V2::new(
+        Merchant { sub_mch_id: None, ..merchant() },
+        Secret::new(b"quickpay-terminal-fixture-000196".to_vec()),
+        SignType::Md5,
+    );
+    let reply = V2Counterpart::new(SignType::Md5).paid(Op::Pay, &TRUE);
+    assert_eq!(direct.read(Op::Pay, &order(), &reply), Err(Distrust::OtherMerchant));
+}
