@@ -13,6 +13,7 @@ pub mod ledger;
 
 pub mod till;
 
+pub mod config;
 pub mod edge;
 
 pub mod sim;

@@ -1,5 +1,7 @@
 //! The desk: how the edges reach the till, and what they may read without asking it.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::{oneshot, watch};
 
 use crate::payment::Heard;
@@ -61,8 +63,19 @@ pub struct Board {
     pub unsettled: usize,
     /// What is wrong beyond a single payment.
     pub trouble: Trouble,
+    /// The last scan of each lane that was not taken.
+    pub notices: BTreeMap<LaneId, Notice>,
     /// The ledger failed: nothing is sold, the process is ending.
     pub out_of_order: bool,
+}
+
+/// A scan that was not taken, for the cashier to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What it was, or why not; never what was read.
+    pub word: &'static str,
+    /// When.
+    pub at: Tick,
 }
 
 /// A scanner, as `GET /v1/devices` and health tell of it.

@@ -1,6 +1,5 @@
 //! The gateway client over TLS: whom it trusts, and to whom it shows its certificate.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
@@ -50,17 +49,20 @@ impl Pki {
         std::fs::write(self.folder.path().join(name), bytes).expect("a file");
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.folder.path().join(name)).expect("a file")
     }
 
     fn pem(&self) -> Identity {
-        Identity::Pem { cert_file: self.path("apiclient_cert.pem"), key_file: self.path("apiclient_key.pem") }
+        Identity::Pem {
+            cert: self.bytes("apiclient_cert.pem"),
+            key: Secret::new(self.bytes("apiclient_key.pem")),
+        }
     }
 
     fn pkcs12(&self, password: &str) -> Identity {
         let password = Secret::new(password.as_bytes().to_vec());
-        Identity::Pkcs12 { file: self.path("apiclient_cert.p12"), password }
+        Identity::Pkcs12 { store: Secret::new(self.bytes("apiclient_cert.p12")), password }
     }
 
     /// A gateway that takes connections with and without a client certificate and notes which it was.
@@ -95,8 +97,8 @@ impl Pki {
     }
 
     fn config(&self, server: &Server, identity: Option<Identity>) -> GatewayConfig {
-        let ca_file = Some(self.path("ca.pem"));
-        GatewayConfig { ca_file, identity, ..config(&format!("https://{}", server.address)) }
+        let extra_roots = Some(self.bytes("ca.pem"));
+        GatewayConfig { extra_roots, identity, ..config(&format!("https://{}", server.address)) }
     }
 }
 
@@ -116,7 +118,7 @@ async fn a_root_from_ca_file_is_trusted_and_another_is_not() {
     let exchange = gateway(&pki.config(&server, None)).exchange(&pay()).await;
     assert!(matches!(exchange.result, Ok(Answer::Pay(PayAnswer::Paid(_)))), "{exchange:?}");
 
-    let stranger = GatewayConfig { ca_file: None, ..pki.config(&server, None) };
+    let stranger = GatewayConfig { extra_roots: None, ..pki.config(&server, None) };
     let exchange = gateway(&stranger).exchange(&pay()).await;
     assert_eq!((exchange.sent_at, exchange.result), (None, Err(Doubt::NotSent(NotSent::Tls))));
     assert_eq!(server.seen.count("POST /pay/micropay"), 1);
@@ -188,33 +190,24 @@ async fn a_gateway_that_rejects_our_certificate_after_the_handshake_leaves_doubt
 fn an_error_names_the_file_and_what_is_wrong_with_it_and_shows_nothing_of_it() {
     let pki = Pki::new();
     pki.file("text", b"-----BEGIN SECRET-----canary\nnot a key\n");
-    let pem = |cert: &str, key: &str| Identity::Pem { cert_file: pki.path(cert), key_file: pki.path(key) };
+    let pem = |cert: &str, key: &str| Identity::Pem { cert: pki.bytes(cert), key: Secret::new(pki.bytes(key)) };
     let (_, other_key) = pki.certificate("other");
     pki.file("other_key.pem", other_key.serialize_pem().as_bytes());
     for (ca, identity, says) in [
-        (Some("absent.pem"), None, "ca_file * cannot be read: No such file"),
         (Some("text"), None, "ca_file * holds no root certificate in PEM form"),
         (Some("apiclient_key.pem"), None, "ca_file * holds no root certificate in PEM form"),
-        (None, Some(pem("absent", "apiclient_key.pem")), "client_cert_file * cannot be read: No such file"),
         (None, Some(pem("text", "apiclient_key.pem")), "client_cert_file * holds no certificate in PEM form"),
-        (None, Some(pem("apiclient_cert.pem", "absent")), "client_key_file * cannot be read: No such file"),
         (None, Some(pem("apiclient_cert.pem", "text")), "client_key_file * holds no unencrypted private key"),
         (None, Some(pem("apiclient_cert.pem", "apiclient_cert.pem")), "client_key_file * holds no unencrypted"),
         (None, Some(pem("apiclient_cert.pem", "other_key.pem")), "client_key_file * do not belong together"),
         (None, Some(pki.pkcs12("wrong")), "client_cert_file * the password is wrong"),
     ] {
-        let config = GatewayConfig { ca_file: ca.map(|ca| pki.path(ca)), identity, ..config("https://127.0.0.1") };
+        let config = GatewayConfig { extra_roots: ca.map(|ca| pki.bytes(ca)), identity, ..config("https://127.0.0.1") };
         let error = Gateway::new(&config, Arc::new(v2(SignType::Md5)), Clock::start(), Dice).expect_err(says);
         assert!(matches!(error, GatewayError::Tls(_)));
         let text = error.to_string();
         let (start, end) = says.split_once(" * ").expect("a pattern");
-        assert!(text.starts_with(start) && text.contains(end), "{text} / {says}");
-        assert!(
-            text.contains(&folder(pki.folder.path())) && !text.contains("canary") && !text.contains("BEGIN SECRET")
-        );
+        assert!(text.contains(start) && text.contains(end), "{text} / {says}");
+        assert!(!text.contains("canary") && !text.contains("BEGIN SECRET"));
     }
-}
-
-fn folder(path: &Path) -> String {
-    path.display().to_string()
 }

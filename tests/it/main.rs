@@ -1,11 +1,13 @@
 //! The one integration binary: it links once.
 
+mod config;
 mod conformance;
 mod counterpart;
 mod damage;
 mod gateway;
 mod gateway_tls;
 mod hostile;
+mod house;
 mod scanner;
 mod simulation;
 mod v2_replies;

@@ -10,7 +10,6 @@ mod seal;
 mod tls;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,7 +46,7 @@ pub struct GatewayConfig {
     /// The other entrance to the same gateway.
     pub fallback_url: Option<String>,
     /// Root certificates beside the public ones, in PEM form.
-    pub ca_file: Option<PathBuf>,
+    pub extra_roots: Option<Vec<u8>>,
     /// The client certificate, for the calls that need it.
     pub identity: Option<Identity>,
     /// For `connect_timeout`, `pay_timeout` and `query_timeout`.
@@ -112,10 +111,10 @@ impl Gateway {
     ) -> Result<Self, GatewayError> {
         let first = base("base_url", &config.base_url)?;
         let fallback = config.fallback_url.as_deref().map(|url| base("fallback_url", url)).transpose()?;
-        let ca_file = config.ca_file.as_deref();
-        let plain = client(tls::plain(ca_file)?, &config.policy)?;
+        let extra_roots = config.extra_roots.as_deref();
+        let plain = client(tls::plain(extra_roots)?, &config.policy)?;
         let certified = match &config.identity {
-            Some(identity) => Some(client(tls::certified(ca_file, identity)?, &config.policy)?),
+            Some(identity) => Some(client(tls::certified(extra_roots, identity)?, &config.policy)?),
             None => None,
         };
         Ok(Self {

@@ -1,30 +1,27 @@
 //! Whom we trust, and the certificate we show.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use zeroize::Zeroizing;
-
 use crate::words::Secret;
 
-/// The client certificate that `/secapi/` wants, by its files.
+/// The client certificate that `/secapi/` wants, as its files hold it.
 #[derive(Clone, Debug)]
 pub enum Identity {
     /// `apiclient_cert.pem` and `apiclient_key.pem`.
     Pem {
         /// The certificate and, behind it, its chain.
-        cert_file: PathBuf,
+        cert: Vec<u8>,
         /// The private key, not encrypted.
-        key_file: PathBuf,
+        key: Secret,
     },
     /// `apiclient_cert.p12`.
     Pkcs12 {
         /// The key store.
-        file: PathBuf,
+        store: Secret,
         /// Its password: the mch_id, unless somebody changed it.
         password: Secret,
     },
@@ -33,23 +30,11 @@ pub enum Identity {
 /// Why TLS cannot be set up. Says which file, and never what is in it.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read.
-    #[error("{what} {} cannot be read: {source}", file.display())]
-    Unreadable {
-        /// Which of the files.
-        what: &'static str,
-        /// Its path.
-        file: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
     /// A file holds something else.
-    #[error("{what} {} {why}", file.display())]
+    #[error("the file of {what} {why}")]
     Wrong {
-        /// Which of the files.
+        /// The configuration key that names it.
         what: &'static str,
-        /// Its path.
-        file: PathBuf,
         /// What is wrong with it.
         why: &'static str,
     },
@@ -58,23 +43,20 @@ pub enum TlsError {
     Library(rustls::Error),
 }
 
-/// TLS without a client certificate, trusting the public roots and those in `ca_file`.
-pub(super) fn plain(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
-    Ok(trusting(ca_file)?.with_no_client_auth())
+/// TLS without a client certificate, trusting the public roots and those in `extra_roots`.
+pub(super) fn plain(extra_roots: Option<&[u8]>) -> Result<ClientConfig, TlsError> {
+    Ok(trusting(extra_roots)?.with_no_client_auth())
 }
 
 /// The same with the client certificate.
-pub(super) fn certified(ca_file: Option<&Path>, identity: &Identity) -> Result<ClientConfig, TlsError> {
-    let (chain, key, file) = match identity {
-        Identity::Pem { cert_file, key_file } => (pem_chain(cert_file)?, pem_key(key_file)?, key_file),
-        Identity::Pkcs12 { file, password } => {
-            let (chain, key) = pkcs12(file, password)?;
-            (chain, key, file)
-        }
+pub(super) fn certified(extra_roots: Option<&[u8]>, identity: &Identity) -> Result<ClientConfig, TlsError> {
+    let (chain, key) = match identity {
+        Identity::Pem { cert, key } => (pem_chain(cert)?, pem_key(key)?),
+        Identity::Pkcs12 { store, password } => pkcs12(store, password)?,
     };
-    trusting(ca_file)?.with_client_auth_cert(chain, key).map_err(|_| {
+    trusting(extra_roots)?.with_client_auth_cert(chain, key).map_err(|_| {
         let why = "and the client certificate do not belong together: download both again, as a pair";
-        TlsError::Wrong { what: KEY, file: file.clone(), why }
+        TlsError::Wrong { what: KEY, why }
     })
 }
 
@@ -82,13 +64,12 @@ const CA: &str = "ca_file";
 const CERTIFICATE: &str = "client_cert_file";
 const KEY: &str = "client_key_file";
 
-fn trusting(ca_file: Option<&Path>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
+fn trusting(extra_roots: Option<&[u8]>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(file) = ca_file {
+    if let Some(pem) = extra_roots {
         let why = "holds no root certificate in PEM form: it begins with -----BEGIN CERTIFICATE-----";
-        let wrong = || TlsError::Wrong { what: CA, file: file.to_owned(), why };
-        let certificates = certificates(&read(CA, file)?).ok_or_else(wrong)?;
-        for certificate in certificates {
+        let wrong = || TlsError::Wrong { what: CA, why };
+        for certificate in certificates(pem).ok_or_else(wrong)? {
             roots.add(certificate).map_err(|_| wrong())?;
         }
     }
@@ -99,43 +80,33 @@ fn trusting(ca_file: Option<&Path>) -> Result<ConfigBuilder<ClientConfig, WantsC
         .map(|builder| builder.with_root_certificates(roots))
 }
 
-fn read(what: &'static str, file: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
-    std::fs::read(file).map(Zeroizing::new).map_err(|source| TlsError::Unreadable {
-        what,
-        file: file.to_owned(),
-        source,
-    })
-}
-
 /// All certificates of a PEM text, if there is one and all can be read.
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
     Some(certificates).filter(|certificates| !certificates.is_empty())
 }
 
-fn pem_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn pem_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let why = "holds no certificate in PEM form: it begins with -----BEGIN CERTIFICATE-----";
-    certificates(&read(CERTIFICATE, file)?).ok_or(TlsError::Wrong { what: CERTIFICATE, file: file.to_owned(), why })
+    certificates(pem).ok_or(TlsError::Wrong { what: CERTIFICATE, why })
 }
 
-fn pem_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+fn pem_key(pem: &Secret) -> Result<PrivateKeyDer<'static>, TlsError> {
     let why = "holds no unencrypted private key in PEM form: it begins with -----BEGIN PRIVATE KEY-----";
     // The library's error may quote a line of the file, so it is not passed on.
-    PrivateKeyDer::from_pem_slice(&read(KEY, file)?).map_err(|_| TlsError::Wrong {
-        what: KEY,
-        file: file.to_owned(),
-        why,
-    })
+    PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|_| TlsError::Wrong { what: KEY, why })
 }
 
-fn pkcs12(file: &Path, password: &Secret) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+fn pkcs12(
+    store: &Secret,
+    password: &Secret,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
     use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
-    let wrong = |why| TlsError::Wrong { what: CERTIFICATE, file: file.to_owned(), why };
+    let wrong = |why| TlsError::Wrong { what: CERTIFICATE, why };
     let password = std::str::from_utf8(password.expose()).map_err(|_| wrong("needs a password in UTF-8"))?;
-    let store =
-        KeyStore::from_pkcs12(&read(CERTIFICATE, file)?, password, Pkcs12ImportPolicy::Strict).map_err(|_| {
-            wrong("cannot be opened: it is no .p12, or the password is wrong (it is the mch_id by default)")
-        })?;
+    let store = KeyStore::from_pkcs12(store.expose(), password, Pkcs12ImportPolicy::Strict).map_err(|_| {
+        wrong("cannot be opened: it is no .p12, or the password is wrong (it is the mch_id by default)")
+    })?;
     let (_, chain) = store.private_key_chain().ok_or_else(|| wrong("holds no private key with its certificate"))?;
     let certificates = chain.certs().iter().map(|cert| CertificateDer::from(cert.as_der().to_vec())).collect();
     Ok((certificates, PrivatePkcs8KeyDer::from(chain.key().as_der().to_vec()).into()))

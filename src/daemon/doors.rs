@@ -1,0 +1,194 @@
+//! The doors of the daemon: the gateway behind it, the API's sockets in front, systemd beside it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::ServeError;
+use crate::config::{ClientIdentity, Config, GatewayApi, TerminalIp};
+use crate::dialect::v2::V2;
+use crate::dialect::{Dialect, Merchant};
+use crate::edge::api::{Api, ApiConfig};
+use crate::edge::clock::Clock;
+use crate::edge::dice::Dice;
+use crate::edge::gateway::{Gateway, GatewayConfig, GatewayError, Identity};
+
+/// The group of POS users, where it exists.
+const POS_GROUP: &str = "shroff-pos";
+
+/// The open sockets of the API. Dropping it closes them and removes the Unix one.
+pub(super) struct Doors {
+    _stop: watch::Sender<bool>,
+    socket: PathBuf,
+}
+
+impl Drop for Doors {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.socket) {
+            info!(%error, "the API's socket was gone already");
+        }
+    }
+}
+
+/// The way to the gateway this configuration names.
+pub(super) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
+    let GatewayApi::V2(v2) = &config.gateway.api else {
+        return Err(ServeError::Door {
+            what: "the gateway".to_owned(),
+            why: "gateway.api = \"v3\" is not supported by this version; use \"v2\"".to_owned(),
+        });
+    };
+    let dialect: Arc<dyn Dialect> = Arc::new(V2::new(merchant(config), v2.key.clone(), v2.sign_type));
+    let identity = v2.client.clone().map(|client| match client {
+        ClientIdentity::Pem { cert, key } => Identity::Pem { cert, key },
+        ClientIdentity::Pkcs12 { store, password } => Identity::Pkcs12 { store, password },
+    });
+    let gateway = GatewayConfig {
+        base_url: config.gateway.base_url.to_string(),
+        fallback_url: config.gateway.fallback_url.as_ref().map(ToString::to_string),
+        extra_roots: config.gateway.extra_roots.clone(),
+        identity,
+        policy: config.policy.clone(),
+    };
+    Ok(Gateway::new(&gateway, dialect, clock, Dice).map_err(GatewayError::from)?)
+}
+
+fn merchant(config: &Config) -> Merchant {
+    let (terminal, gateway) = (&config.terminal, &config.gateway);
+    Merchant {
+        appid: gateway.appid.clone(),
+        mch_id: gateway.mch_id.clone(),
+        sub_mch_id: gateway.sub_mch_id.clone(),
+        sub_appid: gateway.sub_appid.clone(),
+        terminal: terminal.id.clone(),
+        store_id: terminal.store_id.clone().unwrap_or_default(),
+        store_name: terminal.store_name.clone(),
+        mcc: terminal.mcc.clone().unwrap_or_default(),
+        terminal_ip: match gateway.terminal_ip {
+            TerminalIp::Fixed(ip) => ip,
+            TerminalIp::Auto => own_address(),
+        },
+    }
+}
+
+/// The address this machine would speak from. Connecting a datagram socket sends nothing; it only asks the routing table.
+fn own_address() -> IpAddr {
+    let outside = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9));
+    let asked = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket.connect(outside)?;
+        socket.local_addr()
+    });
+    asked.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+}
+
+/// What the API needs of the configuration.
+pub(super) fn api_config(config: &Config) -> ApiConfig {
+    ApiConfig {
+        origins: config.api.origins.clone(),
+        token: config.api.tcp.as_ref().map(|tcp| tcp.token.clone()),
+        language: config.terminal.language,
+        display_languages: config.terminal.display_languages.clone(),
+        lanes: config.lanes.clone(),
+        ledger: config.ledger_path.clone(),
+    }
+}
+
+/// Opens the API's sockets and serves them.
+pub(super) async fn open(config: &Config, api: &Api) -> Result<Doors, ServeError> {
+    let (stop, stopped) = watch::channel(false);
+    let socket = config.api.socket.clone();
+    let unix = bind_unix(&socket).map_err(|why| ServeError::Door { what: format!("api.socket {}", socket.display()), why })?;
+    let (door, stop_unix) = (api.clone(), stopped.clone());
+    tokio::spawn(async move { door.serve_unix(unix, stop_unix).await });
+    if let Some(tcp) = &config.api.tcp {
+        let what = || format!("api.listen {}", tcp.listen);
+        let listener = TcpListener::bind(tcp.listen).await.map_err(|error| ServeError::Door {
+            what: what(),
+            why: format!("{error}; is another program, or another shroff, listening there?"),
+        })?;
+        let address = listener.local_addr().map_err(ServeError::System)?;
+        info!(address = %address, "the API listens on TCP");
+        let door = api.clone();
+        tokio::spawn(async move {
+            if let Err(error) = door.serve_tcp(listener, stopped).await {
+                warn!(%error, "the API's TCP door closed");
+            }
+        });
+    }
+    Ok(Doors { _stop: stop, socket })
+}
+
+/// Binds the Unix socket with mode 0660, for the group of POS users where there is one. A socket nobody listens on any
+/// more is removed; the ledger's lock has already proven that no other daemon of this ledger runs.
+fn bind_unix(path: &Path) -> Result<UnixListener, String> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(|error| error.to_string())?;
+    }
+    match path.symlink_metadata() {
+        Ok(meta) if meta.file_type().is_socket() => {
+            if std::os::unix::net::UnixStream::connect(path).is_ok() {
+                return Err("another program listens there; is another shroff running?".to_owned());
+            }
+            std::fs::remove_file(path).map_err(|error| error.to_string())?;
+        }
+        Ok(_) => return Err("something that is no socket stands there; move it away".to_owned()),
+        Err(_) => {}
+    }
+    let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
+    if let Some(group) = group_id(POS_GROUP)
+        && let Err(error) = std::os::unix::fs::chown(path, None, Some(group))
+    {
+        warn!(%error, group = POS_GROUP, "the API's socket stays with the daemon's own group");
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(|error| error.to_string())?;
+    Ok(listener)
+}
+
+fn group_id(name: &str) -> Option<u32> {
+    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    let line = groups.lines().find(|line| line.split(':').next() == Some(name))?;
+    line.split(':').nth(2)?.parse().ok()
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub(super) async fn stop_signal() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        warn!("signals cannot be caught; only a kill ends this process, and that is safe");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+/// Tells systemd that payments can be taken.
+pub(super) fn ready() {
+    notify(&[sd_notify::NotifyState::Ready]);
+    info!("ready");
+}
+
+/// Feeds the watchdog; called by the till's own loop.
+pub(super) fn alive() {
+    notify(&[sd_notify::NotifyState::Watchdog]);
+}
+
+/// Tells systemd that this is the end.
+pub(super) fn stopping() {
+    notify(&[sd_notify::NotifyState::Stopping]);
+}
+
+/// Without systemd there is nobody to tell, and that is no fault.
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    if std::env::var_os("NOTIFY_SOCKET").is_some()
+        && let Err(error) = sd_notify::notify(state)
+    {
+        warn!(%error, "systemd cannot be told");
+    }
+}

@@ -1,0 +1,196 @@
+//! Floor 5: the daemon. Wires the till to the world, and ends when told to, or when the ledger fails.
+
+mod doors;
+mod scanners;
+mod till_thread;
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::edge::api::Api;
+use crate::edge::clock::Clock;
+use crate::edge::desk::{Board, Desk, INBOX, Input};
+use crate::edge::dice::Dice;
+use crate::edge::gateway::{Doubt, Exchange, Gateway, GatewayError};
+use crate::edge::metrics::Metrics;
+use crate::ledger::{Birth, Ledger, LedgerError};
+use crate::payment::Heard;
+use crate::till::{Outgoing, Settings, Till};
+use crate::words::{LaneId, Secret, Tick};
+use scanners::Scanners;
+use till_thread::Hands;
+
+/// Workers for sockets, calls and pages; money has a thread of its own.
+const WORKERS: usize = 2;
+/// How long *out of order* stays on the displays before the process ends and systemd starts it anew.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How long an answer waits before it tries a full inbox again.
+const INBOX_FULL: Duration = Duration::from_millis(10);
+/// Letters of a ledger's birth mark: no vowels, so that no words come out; nothing that looks alike.
+const MARK: &[u8; 32] = b"0123456789BCDFGHJKLMNPQRSTVWXZ_-";
+/// How many of them.
+const MARK_LENGTH: usize = 8;
+
+/// Why the daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The gateway's keys, certificates or addresses.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// A socket cannot be opened.
+    #[error("cannot open {what}: {why}")]
+    Door {
+        /// Which.
+        what: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// A thread or the runtime cannot be started.
+    #[error("the system refuses a thread or a file")]
+    System(#[source] std::io::Error),
+}
+
+/// Runs the daemon until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start, or the ledger failed while it ran.
+pub fn serve(config: &Config) -> Result<(), ServeError> {
+    harden();
+    let clock = Clock::start();
+    let ledger = open_ledger(config)?;
+    let gateway = Arc::new(doors::gateway(config, clock)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(ServeError::System)?;
+    let seed = u64::from_be_bytes(Dice.bytes());
+    let till = Till::open(ledger, settings(config), seed, clock.now())?;
+    info!(unsettled = till.unsettled(), ledger = %config.ledger_path.display(), "the ledger is open");
+
+    let (inbox, till_inbox) = sync_channel(INBOX);
+    let (board, board_reader) = watch::channel(Board::default());
+    let board = Arc::new(board);
+    let metrics = Arc::new(Metrics::new());
+    let scanners = Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?;
+    let desk = Desk::new(inbox.clone(), board_reader, scanners.views());
+    let api = Api::new(doors::api_config(config), desk, Arc::clone(&metrics), Arc::new(move || clock.now()));
+    let doors = runtime.block_on(doors::open(config, &api))?;
+    let stopper = inbox.clone();
+    runtime.spawn(async move {
+        doors::stop_signal().await;
+        info!("stopping");
+        send(&stopper, Input::Stop).await;
+    });
+
+    doors::ready();
+    let handle = runtime.handle().clone();
+    let hands = Hands {
+        clock,
+        call: &|outgoing| call(&handle, &gateway, &inbox, &metrics, clock, outgoing),
+        arm: &|lane, since| arm(&handle, &gateway, &scanners, lane, since),
+        board: &board,
+        alive: &doors::alive,
+        metrics: &metrics,
+    };
+    let outcome = till_thread::run(till, &till_inbox, hands);
+    drop(till_inbox);
+    if outcome.is_err() {
+        runtime.block_on(tokio::time::sleep(FAREWELL));
+    }
+    doors::stopping();
+    drop(doors);
+    scanners.stop();
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    Ok(outcome?)
+}
+
+/// Files are ours alone whatever the umask was, and no core holds a key.
+fn harden() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    if rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).is_err() {
+        warn!("a core of this process could hold keys: the kernel refused to forbid it");
+    }
+}
+
+fn open_ledger(config: &Config) -> Result<Ledger, ServeError> {
+    let mark = (0..MARK_LENGTH).map(|_| {
+        let at = usize::try_from(Dice.below(30)).unwrap_or(0);
+        char::from(MARK.get(at).copied().unwrap_or(b'0'))
+    });
+    let birth = Birth {
+        terminal: config.terminal.id.clone(),
+        mark: mark.collect(),
+        salt: Secret::new(Dice.bytes::<32>().to_vec()),
+    };
+    Ok(Ledger::open(&config.ledger_path, birth)?)
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        policy: config.policy.clone(),
+        lanes: config.lanes.clone(),
+        currency: config.terminal.currency,
+        amount_max: config.terminal.amount_max.minor(),
+        description: config.terminal.description.clone(),
+    }
+}
+
+/// Puts a committed call on the wire. Whatever becomes of it, the till hears exactly one thing.
+fn call(
+    handle: &Handle,
+    gateway: &Arc<Gateway>,
+    inbox: &SyncSender<Input>,
+    metrics: &Arc<Metrics>,
+    clock: Clock,
+    outgoing: Outgoing,
+) {
+    let (gateway, inbox, metrics) = (Arc::clone(gateway), inbox.clone(), Arc::clone(metrics));
+    let Outgoing { id, call } = outgoing;
+    handle.spawn(async move {
+        let op = call.ask.op();
+        let began = clock.tick();
+        let Exchange { sent_at: sent, result } = gateway.exchange(&call).await;
+        let heard = match result {
+            Ok(answer) => Heard::Answer(answer),
+            Err(Doubt::NotSent(why)) => Heard::NotSent(why.word()),
+            Err(Doubt::NoAnswer(why)) => Heard::Nothing { why: why.word(), incident: false },
+            Err(Doubt::Distrust(why)) => Heard::Nothing { why: why.word(), incident: why.is_incident() },
+        };
+        let outcome = match &heard {
+            Heard::Answer(_) => "answered",
+            Heard::NotSent(why) | Heard::Nothing { why, .. } => why,
+        };
+        metrics.call(op, outcome, clock.tick().since(began));
+        if outcome != "answered" {
+            warn!(out_trade_no = %call.order.out_trade_no, op = op.word(), outcome, "no answer that counts");
+        }
+        send(&inbox, Input::Heard { id, heard, sent }).await;
+    });
+}
+
+fn arm(handle: &Handle, gateway: &Arc<Gateway>, scanners: &Scanners, lane: &LaneId, since: Tick) {
+    scanners.drain(lane, since);
+    let gateway = Arc::clone(gateway);
+    handle.spawn(async move { gateway.warm().await });
+}
+
+/// Waits for a place in the inbox without holding up a worker.
+async fn send(inbox: &SyncSender<Input>, mut input: Input) {
+    loop {
+        match inbox.try_send(input) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+            Err(TrySendError::Full(back)) => input = back,
+        }
+        tokio::time::sleep(INBOX_FULL).await;
+    }
+}

@@ -1,0 +1,369 @@
+//! The configuration as a shop meets it: the example, the faults people make, and secrets that stay secret.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use shroff::config::{ClientIdentity, Config, ConfigErrors, GatewayApi, KEYS, Origin, SignType, TerminalIp, rows};
+
+const EXAMPLE: &str = include_str!("../../config.toml.example");
+
+/// The smallest configuration there is: a merchant, and a simulator in place of the gateway.
+const SMALLEST: &str = r#"
+[gateway]
+base_url = "http://127.0.0.1:9"
+appid = "wx2421b1c4370ec43b"
+mch_id = "10000100"
+[gateway.v2]
+key_file = "v2.key"
+"#;
+
+const V2_KEY: &str = "mock-v2-secret-key";
+
+#[test]
+fn every_key_is_in_the_example_and_the_example_has_no_other() {
+    let written: Vec<String> = example_lines(EXAMPLE).map(|line| format!("{}.{}", line.section, line.name)).collect();
+    for key in KEYS {
+        let times = written.iter().filter(|path| **path == key.path()).count();
+        assert_eq!(times, 1, "{} stands {times} times in config.toml.example", key.path());
+    }
+    for path in written {
+        assert!(KEYS.iter().any(|key| key.path() == path), "config.toml.example has {path}, which is no key");
+    }
+}
+
+#[test]
+fn a_default_in_the_example_is_the_default() {
+    for line in example_lines(EXAMPLE).filter(|line| line.marked_default) {
+        let key = KEYS.iter().find(|key| key.section == line.section && key.name == line.name).expect("a key");
+        assert_eq!(key.default, Some(line.value.as_str()), "{}", key.path());
+    }
+    for key in KEYS.iter().filter(|key| key.default.is_some_and(|default| default != "\"\"")) {
+        let line = example_lines(EXAMPLE).find(|line| line.section == key.section && line.name == key.name);
+        assert!(line.expect("a line").marked_default, "{} does not say that it is the default", key.path());
+    }
+}
+
+#[test]
+fn the_example_is_a_configuration_and_so_is_everything_it_offers() {
+    let shop = Shop::new();
+    shop.write_all_secrets();
+    shop.load(EXAMPLE).expect("the example as it stands");
+    let config = shop.load(&all_switched_on(EXAMPLE)).expect("the example with every key set");
+    assert_eq!(config.scanners.len(), 1);
+    assert_eq!(config.displays.len(), 1);
+    assert!(config.api.tcp.is_some());
+    assert!(config.gateway.sub_mch_id.is_some() && config.gateway.extra_roots.is_some());
+    let v3 = all_switched_on(EXAMPLE).replace("api = \"v2\"", "api = \"v3\"");
+    let GatewayApi::V3(v3) = shop.load(&v3).expect("the same for v3").gateway.api else { panic!("v3 was asked for") };
+    assert!(v3.platform_key.is_some());
+}
+
+#[test]
+fn the_smallest_configuration_has_a_default_for_all_the_rest() {
+    let shop = Shop::new();
+    shop.write("v2.key", V2_KEY, 0o600);
+    let config = shop.load(SMALLEST).expect("loads");
+    assert_eq!(config.policy, shroff::payment::Policy::default());
+    assert_eq!(config.terminal.id.as_str(), "T01");
+    assert_eq!(config.terminal.amount_max.to_string(), "HKD 50000.00");
+    assert_eq!(config.terminal.description, "T01", "never empty");
+    assert_eq!(config.lanes.len(), 1);
+    assert_eq!(config.gateway.terminal_ip, TerminalIp::Auto);
+    assert_eq!(config.ledger_path, Path::new("/var/lib/shroff/ledger.sqlite"));
+    assert!(config.api.tcp.is_none() && config.scanners.is_empty() && config.displays.is_empty());
+    let GatewayApi::V2(v2) = config.gateway.api else { panic!("v2 is the default") };
+    assert_eq!(v2.sign_type, SignType::HmacSha256);
+    assert_eq!(v2.key.expose(), V2_KEY.as_bytes());
+    assert!(v2.client.is_none(), "a simulator takes a reversal without a certificate");
+}
+
+#[test]
+fn nobody_is_left_without_the_certificate_that_reversals_need() {
+    let shop = Shop::new();
+    shop.write("v2.key", V2_KEY, 0o600);
+    let real = SMALLEST.replace("http://127.0.0.1:9", "https://apihk.mch.weixin.qq.com");
+    shop.refuses(&real, &["gateway.v2.client_cert_file is not set", "nothing can be reversed without it"]);
+    shop.write_all_secrets();
+    shop.write("apiclient_cert.p12", "not opened here", 0o600);
+    let config = shop.load(&format!("{real}client_cert_file = \"apiclient_cert.p12\"\n")).expect("loads");
+    let GatewayApi::V2(v2) = config.gateway.api else { panic!("v2 is the default") };
+    let Some(ClientIdentity::Pkcs12 { password, .. }) = v2.client else { panic!("a key store was named") };
+    assert_eq!(password.expose(), b"10000100", "WeChat Pay's password of a key store is the merchant number");
+}
+
+#[test]
+fn all_faults_are_told_at_once_each_with_its_line_and_its_cure() {
+    let shop = Shop::new();
+    let text = r#"
+[terminal]
+id = "TERMINAL-1"
+langage = "en"
+[gateway]
+base_url = "http://example.com"
+appid = "wx2421b1c4370ec43b"
+fallbak_url = ""
+[policy]
+pay_timeout = 5
+reverse_not_before = 14.9
+jitter = "some"
+[polcy]
+[[scanner]]
+lane = "2"
+baud_rate = 9600
+"#;
+    let errors = shop.load(text).expect_err("many faults");
+    let told = errors.to_string();
+    for part in [
+        "line 3: terminal.id holds \"TERMINAL-1\"; it may hold 1 to 8 letters or digits",
+        "line 4: terminal.langage is not a key; did you mean terminal.language",
+        "line 6: gateway.base_url holds \"http://example.com\"; it may hold an https:// address",
+        "line 8: gateway.fallbak_url is not a key; did you mean gateway.fallback_url",
+        "line 10: policy.pay_timeout holds 5; it may hold 10 to 30 seconds",
+        "line 11: policy.reverse_not_before holds 14.9; it may hold 15 to 60 seconds, never less",
+        "line 12: policy.jitter holds \"some\"",
+        "line 13: polcy is not a key; did you mean [policy]",
+        "line 15: scanner[1].lane holds \"2\"; it may hold the id of a [[lane]]: \"1\"",
+        "line 16: scanner[1].baud_rate is not a key",
+        "line 14: scanner[1].device is not set",
+        "gateway.mch_id is not set; it must hold the merchant number",
+        "gateway.v2.key_file is not set",
+    ] {
+        assert!(told.contains(part), "{part}\nis not in\n{told}");
+    }
+    assert_eq!(errors.iter().count(), 13, "{told}");
+}
+
+#[test]
+fn a_key_in_the_wrong_section_is_shown_its_place() {
+    let shop = Shop::new();
+    shop.write("v2.key", V2_KEY, 0o600);
+    shop.refuses(
+        &format!("{SMALLEST}pay_timeout = 15\n"),
+        &["gateway.v2.pay_timeout is not a key; did you mean policy.pay_timeout"],
+    );
+    shop.refuses(
+        &format!("key_file = \"x\"\n{SMALLEST}"),
+        &["line 1: key_file is not a key; did you mean gateway.v2.key_file"],
+    );
+    shop.refuses(
+        &format!("{SMALLEST}[lane]\nid = \"1\"\n"),
+        &["line 8: lane holds a value; it may hold keys, below a line [[lane]]"],
+    );
+    shop.refuses(&format!("{SMALLEST}[quux]\n"), &["quux is not a key; the sections are terminal, gateway"]);
+}
+
+#[test]
+fn a_waiting_time_is_held_to_its_range_and_to_its_neighbours() {
+    let shop = Shop::new();
+    shop.write("v2.key", V2_KEY, 0o600);
+    let with = |line: &str| format!("{SMALLEST}[policy]\n{line}\n");
+    for line in [
+        "pay_timeout = 9.999",
+        "pay_timeout = 30.001",
+        "query_interval = 2",
+        "query_interval = 11",
+        "give_up_after = 29",
+        "give_up_after = 61",
+        "reverse_not_before = 14",
+        "reverse_not_before = -15",
+        "not_found_after = 29.9",
+        "jitter = 0.501",
+        "jitter = -0.1",
+        "first_query = 0.09",
+        "first_query = nan",
+        "connect_timeout = inf",
+        "pay_timeout = 1e1",
+        "pay_timeout = 0x0f",
+        "pay_timeout = \"15\"",
+        "reverse_waits = [10, 5]",
+        "reverse_waits = [0.5]",
+        "late_watch = []",
+        "late_watch = [74]",
+        "late_watch = [300, 90]",
+        "late_watch = [90, 90]",
+        "give_up_after = 30\nreverse_not_before = 31",
+        "reverse_interval = 60\nreverse_interval_late = 59",
+    ] {
+        assert!(shop.load(&with(line)).is_err(), "{line}");
+    }
+    let config =
+        shop.load(&with("first_query = 0.1\njitter = 0\nreverse_waits = []\nlate_watch = [75.5]")).expect("loads");
+    assert_eq!(config.policy.first_query, Duration::from_millis(100));
+    assert_eq!(config.policy.late_watch, [Duration::from_millis(75_500)]);
+}
+
+#[test]
+fn a_door_on_the_network_is_refused_and_a_door_needs_a_token() {
+    let shop = Shop::new();
+    shop.write("v2.key", V2_KEY, 0o600);
+    shop.write("short", "0123456789", 0o600);
+    shop.write("token", &"0123456789abcdef".repeat(4), 0o600);
+    let with = |lines: &str| format!("{SMALLEST}[api]\n{lines}\n");
+    for address in ["0.0.0.0:8750", "192.168.1.5:8750", "[::]:8750"] {
+        shop.refuses(
+            &with(&format!("listen = \"{address}\"\ntoken_file = \"token\"")),
+            &["api.listen holds", "a loopback address"],
+        );
+    }
+    shop.refuses(&with("listen = \"127.0.0.1:8750\""), &["api.token_file is not set", "openssl rand -hex 32"]);
+    shop.refuses(&with("listen = \"127.0.0.1:8750\"\ntoken_file = \"short\""), &["short does not hold a token"]);
+    shop.refuses(&with("origins = [\"https://pos.example/\"]"), &["api.origins holds"]);
+    let tcp = shop.load(&with("listen = \"[::1]:0\"\ntoken_file = \"token\"\norigins = [\"https://pos.example\"]"));
+    assert_eq!(tcp.expect("loads").api.tcp.expect("a door").token.expose().len(), 64);
+}
+
+#[test]
+fn two_things_never_share_a_name_or_a_port() {
+    let shop = Shop::new();
+    shop.write("v2.key", V2_KEY, 0o600);
+    let scanner = "[[scanner]]\ndevice = \"/dev/ttyACM0\"\n";
+    shop.refuses(&format!("{SMALLEST}{scanner}{scanner}"), &["scanner[2].device is named a second time"]);
+    let display = "[[display]]\nkind = \"vfd\"\ndevice = \"/dev/ttyACM0\"\n";
+    shop.refuses(&format!("{SMALLEST}{scanner}{display}"), &["display[1].device is named a second time"]);
+    shop.refuses(
+        &format!("{SMALLEST}[[lane]]\nid = \"a\"\n[[lane]]\nid = \"a\"\n"),
+        &["lane[2].id is \"a\" a second time"],
+    );
+    shop.refuses(&format!("{SMALLEST}[[display]]\nkind = \"vfd\"\n"), &["display[1].device is not set"]);
+}
+
+#[test]
+fn a_secret_is_in_no_error_and_in_no_listing() {
+    let shop = Shop::new();
+    let secret = "8934e7d15453e97507ef794cf7b0519d";
+    shop.write("v2.key", secret, 0o644);
+    shop.refuses(SMALLEST, &["can be read by others (mode 644); run: chmod 600"]);
+    for (from, to) in [
+        ("\"v2.key\"", format!("\"{secret}\"")),
+        ("\"v2.key\"", format!("{secret}")),
+        ("key_file = \"v2.key\"", format!("key = \"{secret}\"")),
+        ("\"v2.key\"", format!("\"\"\"\n{secret}\"\"\"")),
+        ("http://", format!("http://user:{secret}@")),
+        ("\"v2.key\"", format!("[\"{secret}\"]")),
+    ] {
+        let errors = shop.load(&SMALLEST.replace(from, &to)).expect_err("no secret stands in the configuration");
+        assert!(!errors.to_string().contains(secret), "{errors}");
+        assert!(!format!("{errors:?}").contains(secret), "{errors:?}");
+    }
+    shop.write("v2.key", secret, 0o600);
+    let config = shop.load(SMALLEST).expect("loads");
+    assert!(!format!("{config:?}").contains(secret));
+    let shown = rows(&shop.path()).expect("shows");
+    assert!(!format!("{shown:?}").contains(secret));
+    let key_file = shown.iter().find(|row| row.key == "gateway.v2.key_file").expect("a row");
+    assert_eq!(key_file.value, "\"v2.key\"");
+}
+
+#[test]
+fn each_value_says_where_it_comes_from() {
+    let shop = Shop::new();
+    fs::write(shop.path(), format!("{SMALLEST}[[scanner]]\ndevice = \"/dev/ttyACM0\"\n")).expect("writes");
+    let shown: BTreeMap<_, _> =
+        rows(&shop.path()).expect("shows").into_iter().map(|row| (row.key.clone(), row)).collect();
+    let from_file = |line| Origin::File { path: shop.path(), line };
+    assert_eq!(shown["gateway.appid"].origin, from_file(4));
+    assert_eq!(shown["scanner[1].device"].origin, from_file(9));
+    assert_eq!(shown["scanner[1].baud"].origin, Origin::Default);
+    assert_eq!(shown["policy.reverse_waits"].value, "[5, 10, 20]");
+    assert_eq!(shown["lane.id"].value, "\"1\"");
+    assert_eq!(shown["scanner[1].suffix"].value, "\"\\r\"");
+}
+
+#[test]
+fn a_missing_file_and_a_text_that_is_not_toml_are_said_plainly() {
+    let shop = Shop::new();
+    let errors = Config::load(&shop.path(), None).expect_err("no file yet");
+    assert!(errors.to_string().contains("config.toml: cannot be read"), "{errors}");
+    shop.refuses("[terminal]\nid = \"T01\nlanguage = \"en\"\n", &["line 2: is not TOML"]);
+    shop.refuses("[terminal]\nid = \"A\"\nid = \"B\"\n", &["line 3: is not TOML: duplicate key"]);
+}
+
+/// A line of the example that sets a key, or would if its `#` were taken away.
+struct Line {
+    section: String,
+    name: String,
+    value: String,
+    marked_default: bool,
+}
+
+fn example_lines(text: &str) -> impl Iterator<Item = Line> {
+    let mut section = String::new();
+    text.lines().filter_map(move |line| {
+        let line = switched_on(line);
+        if line.starts_with('[') {
+            section = line.trim_start_matches('[').split(']').next().unwrap_or_default().to_owned();
+            return None;
+        }
+        let (name, rest) = line.split_once(" = ").filter(|_| !line.starts_with('#'))?;
+        let (value, comment) = rest.split_once(" #").unwrap_or((rest, ""));
+        Some(Line {
+            section: section.clone(),
+            name: name.to_owned(),
+            value: value.trim().to_owned(),
+            marked_default: comment.trim().starts_with("default"),
+        })
+    })
+}
+
+/// `#key = value` and `#[[section]]` without their `#`. Prose has a blank after it.
+fn switched_on(line: &str) -> &str {
+    match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => rest,
+        _ => line,
+    }
+}
+
+fn all_switched_on(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("{}\n", switched_on(line)))
+        // The example's certificate is PEM; a password belongs to the other kind.
+        .filter(|line| !line.starts_with("client_cert_password_file"))
+        .collect()
+}
+
+/// A folder with a configuration and its secrets in it.
+struct Shop(tempfile::TempDir);
+
+impl Shop {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("config.toml")
+    }
+
+    fn write(&self, name: &str, content: &str, mode: u32) {
+        let path = self.0.path().join(name);
+        fs::write(&path, content).expect("writes");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("sets the mode");
+    }
+
+    fn write_all_secrets(&self) {
+        let pair = rcgen::generate_simple_self_signed(["shroff.example".to_owned()]).expect("a certificate");
+        let secret = "0123456789abcdef".repeat(2);
+        for name in ["v2.key", "apiv3.key", "api.token"] {
+            self.write(name, &secret, 0o600);
+        }
+        self.write("apiclient_cert.pem", &pair.cert.pem(), 0o644);
+        self.write("extra-root.pem", &pair.cert.pem(), 0o644);
+        self.write("apiclient_key.pem", &pair.signing_key.serialize_pem(), 0o600);
+        self.write("platform_key.pem", &pair.signing_key.public_key_pem(), 0o644);
+    }
+
+    fn load(&self, text: &str) -> Result<Config, ConfigErrors> {
+        let text = text.replace("/etc/shroff/extra-root.pem", "extra-root.pem");
+        fs::write(self.path(), text).expect("writes");
+        Config::load(&self.path(), None)
+    }
+
+    fn refuses(&self, text: &str, parts: &[&str]) {
+        let told = self.load(text).expect_err("a fault").to_string();
+        for part in parts {
+            assert!(told.contains(part), "{part}\nis not in\n{told}");
+        }
+    }
+}
