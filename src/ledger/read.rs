@@ -124,6 +124,7 @@ impl Reader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn payment(&self, reference: &str) -> Result<Option<PaymentRow>, LedgerError> {
+        let _moment = self.moment()?;
         find(&self.db, reference)
     }
 
@@ -132,6 +133,7 @@ impl Reader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn by_client_ref(&self, client_ref: &ClientRef) -> Result<Option<PaymentRow>, LedgerError> {
+        let _moment = self.moment()?;
         find_client(&self.db, client_ref)
     }
 
@@ -146,6 +148,7 @@ impl Reader {
               AND (?5 IS NULL OR (created_at, ref) < (SELECT created_at, ref FROM payments WHERE ref = ?5))
             ORDER BY created_at DESC, ref DESC LIMIT ?6";
         let limit = if filter.limit == 0 { LIMIT_MAX } else { filter.limit.min(LIMIT_MAX) };
+        let _moment = self.moment()?;
         let mut statement = self.db.prepare_cached(sql)?;
         let names = statement.query_map(
             params![
@@ -169,6 +172,7 @@ impl Reader {
     pub fn attention(&self) -> Result<Vec<PaymentRow>, LedgerError> {
         let sql = "SELECT ref FROM payments WHERE (alarm IS NOT NULL AND acked_at IS NULL)
             OR state = 'needs_attention' OR (state = 'paid' AND acked_at IS NULL) ORDER BY created_at, ref LIMIT ?1";
+        let _moment = self.moment()?;
         let mut statement = self.db.prepare_cached(sql)?;
         let names: Vec<String> = statement.query_map([LIMIT_MAX], |row| row.get(0))?.collect::<Result<_, _>>()?;
         self.all(&names)
@@ -208,6 +212,11 @@ impl Reader {
 
     pub(super) fn db(&self) -> &Connection {
         &self.db
+    }
+
+    /// One moment of the ledger for several statements: a payment and its attempts must not be read across a commit.
+    fn moment(&self) -> Result<rusqlite::Transaction<'_>, LedgerError> {
+        Ok(self.db.unchecked_transaction()?)
     }
 
     fn all(&self, names: &[String]) -> Result<Vec<PaymentRow>, LedgerError> {
