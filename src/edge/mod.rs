@@ -1,3 +1,5 @@
 //! Floor 4: sockets, devices, clocks, dice, HTTP.
 
+pub mod api;
 pub mod desk;
+pub mod metrics;
