@@ -19,16 +19,19 @@ const CALL_BUCKETS: [f64; 11] = [0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0, 5.0, 10.0,
 /// Seconds of a commit: from a server's disk to an SD card that is about to fail.
 const COMMIT_BUCKETS: [f64; 12] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0];
 
+/// Labels whose values are stable words.
+type Words<const N: usize> = [(&'static str, &'static str); N];
+
 /// All metrics of the terminal. Cheap to touch from any thread.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    payments: Family<[(&'static str, &'static str); 1], Counter>,
+    payments: Family<Words<1>, Counter>,
     attempts: Counter,
-    calls: Family<[(&'static str, &'static str); 2], Counter>,
-    call_seconds: Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>,
-    distrust: Family<[(&'static str, &'static str); 1], Counter>,
-    scans: Family<[(&'static str, &'static str); 1], Counter>,
+    calls: Family<Words<2>, Counter>,
+    call_seconds: Family<Words<1>, Histogram, fn() -> Histogram>,
+    distrust: Family<Words<1>, Counter>,
+    scans: Family<Words<1>, Counter>,
     scanner_up: Family<[(&'static str, String); 2], Gauge>,
     unsettled: Gauge,
     attention: Gauge,

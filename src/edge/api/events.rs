@@ -11,7 +11,7 @@ use futures_util::stream::{self, Stream};
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::problem::{Kind, Problem};
+use super::problem::{Kind, Problem, ProblemView};
 use super::query::{self, Pairs};
 use super::serve::stopped;
 use super::site::Site;
@@ -33,8 +33,8 @@ const RETRY: Duration = Duration::from_secs(2);
     ("Last-Event-ID" = Option<u64>, Header, description = "the same, as browsers send it; overrules `after`"),
 ), responses(
     (status = 200, description = "the stream", content_type = "text/event-stream", body = String),
-    (status = 422, description = "the place to begin at lies ahead of the journal", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "`busy`: too many streams", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "the place to begin at lies ahead of the journal", body = ProblemView, content_type = "application/problem+json"),
+    (status = 503, description = "`busy`: too many streams", body = ProblemView, content_type = "application/problem+json"),
 ))]
 pub(super) async fn events(
     State(site): State<Site>,

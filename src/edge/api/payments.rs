@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::{Kind, Problem};
+use super::problem::{Kind, Problem, ProblemView};
 use super::query::{Look, Pairs};
 use super::serve::stopped;
 use super::site::{Site, about};
@@ -38,9 +38,9 @@ pub struct PaymentPage {
 #[utoipa::path(post, path = "/v1/payments", tag = "payments", request_body = ask::PaymentRequest, responses(
     (status = 201, description = "accepted", body = PaymentView),
     (status = 200, description = "the same request came before: the same payment again", body = PaymentView),
-    (status = 409, description = "`ref_conflict`, `lane_busy`", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "fields at fault, named in `errors`", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "`busy`, `out_of_order`: repeat the same request", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "`ref_conflict`, `lane_busy`", body = ProblemView, content_type = "application/problem+json"),
+    (status = 422, description = "fields at fault, named in `errors`", body = ProblemView, content_type = "application/problem+json"),
+    (status = 503, description = "`busy`, `out_of_order`: repeat the same request", body = ProblemView, content_type = "application/problem+json"),
 ))]
 pub(super) async fn collect(State(site): State<Site>, pairs: Pairs, request: Request) -> Result<Response, Problem> {
     query::none(pairs)?;
@@ -82,8 +82,8 @@ async fn accept(site: &Site, ask: NewPayment) -> Result<Response, Problem> {
     ("after" = Option<u64>, Query, description = "the seq the caller knows of; 0 when left out"),
 ), responses(
     (status = 200, description = "the payment", body = PaymentView),
-    (status = 404, description = "`not_found`: never accepted, no money moved", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "parameters at fault", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "`not_found`: never accepted, no money moved", body = ProblemView, content_type = "application/problem+json"),
+    (status = 422, description = "parameters at fault", body = ProblemView, content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(State(site): State<Site>, named: Named, pairs: Pairs) -> Result<Json<PaymentView>, Problem> {
     let reference = reference(named)?;
@@ -125,7 +125,7 @@ async fn follow(site: &Site, reference: PaymentRef, after: u64, wait: Duration) 
     ("before" = Option<String>, Query, description = "`next_before` of the page before"),
 ), responses(
     (status = 200, description = "a page", body = PaymentPage),
-    (status = 422, description = "parameters at fault", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "parameters at fault", body = ProblemView, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(State(site): State<Site>, pairs: Pairs) -> Result<Json<PaymentPage>, Problem> {
     let filter = query::list(pairs)?;
@@ -154,9 +154,9 @@ pub(super) async fn list(State(site): State<Site>, pairs: Pairs) -> Result<Json<
 ), responses(
     (status = 200, description = "`canceled`: nothing was sent", body = PaymentView),
     (status = 202, description = "it becomes `reversed`, or `paid` if the money won the race", body = PaymentView),
-    (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "`already_final`", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "`busy`, `out_of_order`", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "`not_found`", body = ProblemView, content_type = "application/problem+json"),
+    (status = 409, description = "`already_final`", body = ProblemView, content_type = "application/problem+json"),
+    (status = 503, description = "`busy`, `out_of_order`", body = ProblemView, content_type = "application/problem+json"),
 ))]
 pub(super) async fn cancel(
     State(site): State<Site>,
@@ -181,9 +181,9 @@ pub(super) async fn cancel(
     ("ref" = String, Path, description = "the payment's ref"),
 ), responses(
     (status = 204, description = "kept"),
-    (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "`not_final`", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "`busy`, `out_of_order`", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "`not_found`", body = ProblemView, content_type = "application/problem+json"),
+    (status = 409, description = "`not_final`", body = ProblemView, content_type = "application/problem+json"),
+    (status = 503, description = "`busy`, `out_of_order`", body = ProblemView, content_type = "application/problem+json"),
 ))]
 pub(super) async fn acknowledge(
     State(site): State<Site>,

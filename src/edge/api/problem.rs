@@ -12,10 +12,23 @@ use crate::till::Refusal;
 use crate::words::{AuthCode, ClientRef};
 
 /// What went wrong, and what to do about it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(into = "ProblemView")]
 pub struct Problem {
+    kind: Kind,
+    detail: String,
+    money: MoneyState,
+    client_ref: Option<String>,
+    errors: Vec<FieldError>,
+}
+
+/// A problem as programs read it (RFC 9457).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemView {
     /// A name of the kind of problem, `urn:shroff:problem:` and the code.
     #[serde(rename = "type")]
+    #[schema(example = "urn:shroff:problem:lane_busy")]
     kind: String,
     /// The kind of problem for people.
     title: &'static str,
@@ -131,18 +144,7 @@ impl Problem {
     /// A problem of this kind, that moved no money.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        let (status, code, title, retryable) = kind.words();
-        Self {
-            kind: format!("urn:shroff:problem:{code}"),
-            title,
-            status: status.as_u16(),
-            code,
-            detail: detail.into(),
-            retryable,
-            money: MoneyState::None.word(),
-            client_ref: None,
-            errors: Vec::new(),
-        }
+        Self { kind, detail: detail.into(), money: MoneyState::None, client_ref: None, errors: Vec::new() }
     }
 
     /// The fields at fault, none of which was believed.
@@ -168,7 +170,7 @@ impl Problem {
     /// Says where the money is.
     #[must_use]
     pub fn with_money(self, money: MoneyState) -> Self {
-        Self { money: money.word(), ..self }
+        Self { money, ..self }
     }
 
     /// The fields at fault.
@@ -180,7 +182,8 @@ impl Problem {
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.code
+        let (_, code, _, _) = self.kind.words();
+        code
     }
 }
 
@@ -256,9 +259,26 @@ impl From<ReadError> for Problem {
     }
 }
 
+impl From<Problem> for ProblemView {
+    fn from(problem: Problem) -> Self {
+        let (status, code, title, retryable) = problem.kind.words();
+        Self {
+            kind: format!("urn:shroff:problem:{code}"),
+            title,
+            status: status.as_u16(),
+            code,
+            detail: problem.detail,
+            retryable,
+            money: problem.money.word(),
+            client_ref: problem.client_ref,
+            errors: problem.errors,
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let (status, ..) = self.kind.words();
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();

@@ -1,0 +1,4 @@
+//! All integration tests: one binary, so that it links once.
+
+mod api;
+mod support;
