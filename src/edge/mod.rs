@@ -1,7 +1,9 @@
 //! Floor 4: where the world begins. Sockets, devices, the clock and the dice.
 
+pub mod api;
 pub mod clock;
 pub mod desk;
 pub mod dice;
 pub mod gateway;
+pub mod metrics;
 pub mod scanner;

@@ -16,7 +16,8 @@ use crate::words::{ClientRef, CodeHint, Money, PaymentRef, WallTime};
 /// Rows a list may ask for.
 const LIMIT_MAX: u32 = 500;
 
-/// A read-only look at the ledger, beside the writer or without one.
+/// A read-only look at the ledger, beside the writer or without one. Each answer is of one moment: a payment and its
+/// attempts are never read across a commit.
 #[derive(Debug)]
 pub struct Reader {
     db: Connection,
@@ -124,6 +125,7 @@ impl Reader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn payment(&self, reference: &str) -> Result<Option<PaymentRow>, LedgerError> {
+        let _moment = self.db.unchecked_transaction()?;
         find(&self.db, reference)
     }
 
@@ -132,6 +134,7 @@ impl Reader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn by_client_ref(&self, client_ref: &ClientRef) -> Result<Option<PaymentRow>, LedgerError> {
+        let _moment = self.db.unchecked_transaction()?;
         find_client(&self.db, client_ref)
     }
 
@@ -146,6 +149,7 @@ impl Reader {
               AND (?5 IS NULL OR (created_at, ref) < (SELECT created_at, ref FROM payments WHERE ref = ?5))
             ORDER BY created_at DESC, ref DESC LIMIT ?6";
         let limit = if filter.limit == 0 { LIMIT_MAX } else { filter.limit.min(LIMIT_MAX) };
+        let _moment = self.db.unchecked_transaction()?;
         let mut statement = self.db.prepare_cached(sql)?;
         let names = statement.query_map(
             params![
@@ -169,6 +173,7 @@ impl Reader {
     pub fn attention(&self) -> Result<Vec<PaymentRow>, LedgerError> {
         let sql = "SELECT ref FROM payments WHERE (alarm IS NOT NULL AND acked_at IS NULL)
             OR state = 'needs_attention' OR (state = 'paid' AND acked_at IS NULL) ORDER BY created_at, ref LIMIT ?1";
+        let _moment = self.db.unchecked_transaction()?;
         let mut statement = self.db.prepare_cached(sql)?;
         let names: Vec<String> = statement.query_map([LIMIT_MAX], |row| row.get(0))?.collect::<Result<_, _>>()?;
         self.all(&names)

@@ -1,6 +1,7 @@
 //! Floor 0: values that cannot be wrong. Each is parsed once, at the door; inside, the type is trusted.
 
 mod auth_code;
+mod day;
 mod language;
 mod money;
 mod names;
@@ -8,6 +9,7 @@ mod secret;
 mod time;
 
 pub use auth_code::{AuthCode, AuthCodeError, CodeHint};
+pub use day::{Day, DayError};
 pub use language::{Language, LanguageError};
 pub use money::{Currency, CurrencyError, Money, MoneyError};
 pub use names::{

@@ -1,5 +1,6 @@
 //! The one integration binary: it links once.
 
+mod api;
 mod config;
 mod conformance;
 mod counterpart;
@@ -10,6 +11,7 @@ mod hostile;
 mod house;
 mod scanner;
 mod simulation;
+mod support;
 mod v2_replies;
 mod v2_requests;
 mod wire;

@@ -1,0 +1,261 @@
+//! Who may come in: over the socket whoever may open it; over TCP who has the token, speaks to this terminal by name,
+//! and is no foreign web page.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use subtle::ConstantTimeEq as _;
+
+use super::problem::{Kind, Problem};
+use crate::words::Secret;
+
+/// How a listener lets people in.
+#[derive(Clone, Debug)]
+pub(super) enum Door {
+    /// The socket's file mode has decided already.
+    Unix,
+    /// Any local user, and any web page in a local browser.
+    Tcp(Arc<Gate>),
+}
+
+/// What is checked on TCP.
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    /// Without one nobody is let past the open routes.
+    pub(super) token: Option<Secret>,
+    /// Web pages of the shop's own, `scheme://host[:port]`.
+    pub(super) origins: Vec<String>,
+}
+
+/// Checks a request, answers it, and says what browsers may do with the answer.
+pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let (mut response, origin) = match &door {
+        Door::Unix => (next.run(request).await, None),
+        Door::Tcp(gate) => match gate.admit(&request) {
+            Ok(Admitted::Preflight(origin)) => (preflight(), Some(origin)),
+            Ok(Admitted::Request(origin)) => (next.run(request).await, origin),
+            Err(problem) => (problem.into_response(), None),
+        },
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("location, retry-after"));
+        headers
+            .insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin"));
+    }
+    response
+}
+
+/// Why a request may go on, with the foreign origin that is allowed to read the answer.
+enum Admitted {
+    Request(Option<HeaderValue>),
+    Preflight(HeaderValue),
+}
+
+impl Gate {
+    fn admit(&self, request: &Request) -> Result<Admitted, Problem> {
+        let headers = request.headers();
+        let host = self.host(headers, request.uri())?;
+        let origin = self.origin(headers, host)?;
+        if let Some(origin) = origin.clone().filter(|_| is_preflight(request)) {
+            return Ok(Admitted::Preflight(origin));
+        }
+        if is_open(request.method(), request.uri().path()) || self.knows(headers) {
+            return Ok(Admitted::Request(origin));
+        }
+        Err(Problem::new(Kind::Unauthorized, "send Authorization: Bearer and the token of api.token_file"))
+    }
+
+    /// The name we are spoken to by. A page that has bent its own name to 127.0.0.1 still gives that name away here.
+    fn host<'a>(&self, headers: &'a HeaderMap, uri: &'a Uri) -> Result<&'a str, Problem> {
+        let wrong = || {
+            let detail = format!("ask for 127.0.0.1:{port} or localhost:{port}", port = self.address.port());
+            Problem::new(Kind::WrongHost, detail)
+        };
+        let mut names = headers.get_all(header::HOST).iter();
+        let (Some(host), None) = (names.next(), names.next()) else { return Err(wrong()) };
+        let host = host.to_str().map_err(|_| wrong())?;
+        let line = uri.authority().map_or(host, axum::http::uri::Authority::as_str);
+        if self.is_ours(host) && self.is_ours(line) { Ok(host) } else { Err(wrong()) }
+    }
+
+    fn is_ours(&self, host: &str) -> bool {
+        let colon = host.rfind(':').filter(|_| !host.ends_with(']'));
+        let (name, port) = match colon.map(|at| host.split_at(at)) {
+            Some((name, port)) => (name, port.strip_prefix(':').unwrap_or(port)),
+            None => (host, "80"),
+        };
+        let name = name.to_ascii_lowercase();
+        let address = match self.address {
+            SocketAddr::V4(it) => it.ip().to_string(),
+            SocketAddr::V6(it) => format!("[{}]", it.ip()),
+        };
+        let named = matches!(name.as_str(), "127.0.0.1" | "localhost" | "[::1]") || name == address;
+        named && port == self.address.port().to_string()
+    }
+
+    /// The origin to be named in the answer: none for our own pages and for what is no browser.
+    fn origin(&self, headers: &HeaderMap, host: &str) -> Result<Option<HeaderValue>, Problem> {
+        let wrong = || Problem::new(Kind::WrongOrigin, "add the page's origin to api.origins if it is the shop's own");
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else { return Ok(None) };
+        let text = origin.to_str().map_err(|_| wrong())?;
+        if origins.next().is_some() {
+            return Err(wrong());
+        }
+        if text.strip_prefix("http://").is_some_and(|own| own.eq_ignore_ascii_case(host)) {
+            return Ok(None);
+        }
+        if self.origins.iter().any(|allowed| allowed == text) { Ok(Some(origin.clone())) } else { Err(wrong()) }
+    }
+
+    /// Whether the request brings our token. Takes as long for a wrong one of the same length as for the right one.
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = &self.token else { return false };
+        let mut brought = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(brought), None) = (brought.next(), brought.next()) else { return false };
+        let Some((scheme, credentials)) = brought.as_bytes().split_at_checked(7) else { return false };
+        let credentials = credentials.trim_ascii();
+        let same: bool = token.expose().ct_eq(credentials).into();
+        same && scheme.eq_ignore_ascii_case(b"bearer ") && !credentials.is_empty()
+    }
+}
+
+/// What may be read without a token: what a customer may see, and whether the terminal works.
+fn is_open(method: &Method, path: &str) -> bool {
+    let mut parts = path.split('/').skip(1);
+    let route = (parts.next(), parts.next(), parts.next(), parts.next());
+    let open = match route {
+        (Some("healthz" | "readyz"), None, None, None) => true,
+        (Some("display"), Some(lane), None, None) | (Some("display"), Some(lane), Some("events"), None) => {
+            !lane.is_empty()
+        }
+        _ => false,
+    };
+    open && matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    let allowed = HeaderValue::from_static("authorization, content-type, last-event-id");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate() -> Gate {
+        Gate {
+            address: "127.0.0.1:8750".parse().expect("an address"),
+            token: Some(Secret::new(b"right".to_vec())),
+            origins: vec!["https://pos.example".to_owned()],
+        }
+    }
+
+    fn code(headers: &[(&str, &str)], path: &str) -> &'static str {
+        let mut request = axum::http::Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(axum::body::Body::empty()).expect("a request");
+        gate().admit(&request).map_or_else(|problem| problem.code(), |_| "in")
+    }
+
+    #[test]
+    fn only_our_own_names_are_answered() {
+        for host in ["127.0.0.1:8750", "localhost:8750", "LOCALHOST:8750", "[::1]:8750"] {
+            assert_eq!(code(&[("host", host)], "/healthz"), "in", "{host}");
+        }
+        for host in [
+            "",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "evil.example:8750",
+            "localhost.evil.example:8750",
+            "[::1]",
+            "127.0.0.1:8750@evil.example",
+            "0.0.0.0:8750",
+            "localhost:08750",
+            "localhost:8750 ",
+        ] {
+            assert_eq!(code(&[("host", host)], "/healthz"), "wrong_host", "{host}");
+        }
+        assert_eq!(code(&[], "/healthz"), "wrong_host");
+        assert_eq!(code(&[("host", "localhost:8750"), ("host", "localhost:8750")], "/healthz"), "wrong_host");
+        assert_eq!(code(&[("host", "localhost:8750")], "http://evil.example/healthz"), "wrong_host");
+    }
+
+    #[test]
+    fn only_the_right_token_opens_the_other_routes() {
+        let host = ("host", "localhost:8750");
+        let with = |token| code(&[host, ("authorization", token)], "/v1/payments");
+        assert_eq!(with("Bearer right"), "in");
+        assert_eq!(with("bearer  right "), "in");
+        for token in ["", "right", "Bearer", "Bearer ", "Bearer wrong", "Bearer righ", "Bearer rightt", "Basic right"] {
+            assert_eq!(with(token), "unauthorized", "{token}");
+        }
+        let two = [host, ("authorization", "Bearer right"), ("authorization", "Bearer wrong")];
+        assert_eq!(code(&two, "/v1/payments"), "unauthorized");
+    }
+
+    #[test]
+    fn what_only_looks_like_an_open_route_is_closed() {
+        for path in ["/healthz", "/readyz", "/display/1", "/display/1/events"] {
+            assert_eq!(code(&[("host", "localhost:8750")], path), "in", "{path}");
+        }
+        for path in [
+            "/",
+            "/healthz/",
+            "/metrics",
+            "/display",
+            "/display/",
+            "/display//events",
+            "/display/1/2",
+            "/display/1/events/",
+            "//healthz",
+            "/v1/display/1",
+            "/openapi.json",
+        ] {
+            assert_eq!(code(&[("host", "localhost:8750")], path), "unauthorized", "{path}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_page_is_turned_away_even_with_the_token() {
+        let with = |origin| {
+            code(&[("host", "localhost:8750"), ("authorization", "Bearer right"), ("origin", origin)], "/metrics")
+        };
+        assert_eq!(with("https://pos.example"), "in");
+        assert_eq!(with("http://localhost:8750"), "in");
+        for origin in [
+            "null",
+            "",
+            "https://pos.example.evil",
+            "http://pos.example",
+            "http://127.0.0.1:8750",
+            "https://localhost:8750",
+        ] {
+            assert_eq!(with(origin), "wrong_origin", "{origin}");
+        }
+    }
+}

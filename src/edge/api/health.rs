@@ -1,0 +1,141 @@
+//! Whether the terminal lives, whether it can sell, and what it has counted.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::site::Site;
+use crate::edge::desk::{Board, DeviceView};
+use crate::words::LaneId;
+
+/// The process answers.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Whether a sale is possible. Read without a token, so it names lanes and nothing more of the shop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// `ready`, `degraded`, `out_of_order`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// What is wrong.
+    problems: Vec<ReadinessProblem>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct ReadinessProblem {
+    /// `ledger`, `stopping`, `key_mismatch`, `certificate_refused`, `scanner_gone`.
+    #[schema(example = "scanner_gone")]
+    code: &'static str,
+    /// What to do.
+    detail: &'static str,
+    /// Where, if it is about one lane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lane: Option<String>,
+}
+
+/// Answers while the process lives.
+#[utoipa::path(get, path = "/healthz", tag = "health", security(()), responses(
+    (status = 200, description = "the process answers", body = Health),
+))]
+pub(super) async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Says whether a sale is possible, and what is wrong.
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+    (status = 200, description = "`ready` or `degraded`: a sale is possible", body = Readiness),
+    (status = 503, description = "`out_of_order`: no sale is possible", body = Readiness),
+))]
+pub(super) async fn readyz(State(site): State<Site>) -> Response {
+    let board = site.shared.desk.board();
+    // Its sender lives as long as the till.
+    let stopped = board.has_changed().is_err();
+    let readiness = readiness(&board.borrow(), stopped, &site.shared.config.lanes, &site.shared.desk.devices());
+    let status = if readiness.status == "out_of_order" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (status, Json(readiness)).into_response()
+}
+
+/// Says what was counted, as OpenMetrics text.
+#[utoipa::path(get, path = "/metrics", tag = "health", responses(
+    (status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String),
+))]
+pub(super) async fn metrics(State(site): State<Site>) -> Response {
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], site.shared.metrics.text()).into_response()
+}
+
+fn readiness(board: &Board, stopped: bool, lanes: &[LaneId], devices: &[DeviceView]) -> Readiness {
+    let problem = |code, detail| ReadinessProblem { code, detail, lane: None };
+    let mut problems = Vec::new();
+    if board.out_of_order {
+        problems.push(problem("ledger", "the ledger cannot be written; the terminal's log says why"));
+    }
+    if stopped && !board.out_of_order {
+        problems.push(problem("stopping", "the terminal is stopping"));
+    }
+    let dead = !problems.is_empty();
+    if board.trouble.key_mismatch() {
+        problems.push(problem(
+            "key_mismatch",
+            "replies fail their signature; check the gateway's keys with `shroff doctor`",
+        ));
+    }
+    if board.trouble.certificate_refused() {
+        let detail = "reversals are not answered; check the client certificate with `shroff doctor`";
+        problems.push(problem("certificate_refused", detail));
+    }
+    for lane in lanes {
+        let mut here = devices.iter().filter(|device| device.lane == *lane).peekable();
+        // A lane without scanners is served by the POS, which sends the code.
+        if here.peek().is_some() && here.all(|device| device.state != "connected") {
+            let detail = "no scanner of the lane is connected; plug it in, `shroff devices` says more";
+            problems.push(ReadinessProblem { code: "scanner_gone", detail, lane: Some(lane.to_string()) });
+        }
+    }
+    let status = match (dead, problems.is_empty()) {
+        (true, _) => "out_of_order",
+        (false, false) => "degraded",
+        (false, true) => "ready",
+    };
+    Readiness { status, problems }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(lane: &str, state: &'static str) -> DeviceView {
+        let (kind, advice) = ("serial", String::new());
+        DeviceView { lane: lane.parse().expect("a lane"), kind, device: "/dev/x".to_owned(), state, advice, scans: 0 }
+    }
+
+    fn codes(board: &Board, stopped: bool, devices: &[DeviceView]) -> (&'static str, Vec<&'static str>) {
+        let lanes = ["1".parse().expect("a lane"), "2".parse().expect("a lane")];
+        let it = readiness(board, stopped, &lanes, devices);
+        (it.status, it.problems.iter().map(|problem| problem.code).collect())
+    }
+
+    #[test]
+    fn a_lane_is_degraded_only_when_all_its_scanners_are_gone() {
+        let board = Board::default();
+        assert_eq!(codes(&board, false, &[]), ("ready", vec![]));
+        assert_eq!(codes(&board, false, &[device("1", "gone"), device("1", "connected")]), ("ready", vec![]));
+        assert_eq!(codes(&board, false, &[device("1", "gone")]), ("degraded", vec!["scanner_gone"]));
+    }
+
+    #[test]
+    fn without_a_ledger_or_a_till_nothing_is_sold() {
+        let broken = Board { out_of_order: true, ..Board::default() };
+        assert_eq!(codes(&broken, true, &[]), ("out_of_order", vec!["ledger"]));
+        assert_eq!(codes(&Board::default(), true, &[device("1", "gone")]).0, "out_of_order");
+    }
+}

@@ -1,0 +1,199 @@
+//! What the shop looks at beside payments: what needs a person, the lanes, the scanners.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+use super::query::{self, Pairs};
+use super::site::Site;
+use super::view::{DeclineView, PaymentView};
+use crate::edge::desk::DeviceView;
+use crate::ledger::PaymentRow;
+use crate::payment::{Alarm, State as PaymentState};
+use crate::till::LaneView;
+use crate::words::{Language, Now, Tick, WallTime};
+
+/// What a person must look at, oldest first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AttentionList {
+    /// One for each payment.
+    pub attention: Vec<AttentionView>,
+}
+
+/// A payment a person must look at.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(title = "Attention")]
+pub struct AttentionView {
+    /// `unresolved`, `incident`, `late_landing`, `our_fault`, or `not_acknowledged`: paid, and the POS never recorded it.
+    #[schema(example = "not_acknowledged")]
+    pub reason: &'static str,
+    /// What to do.
+    pub advice: &'static str,
+    /// The payment.
+    pub payment: PaymentView,
+}
+
+impl AttentionView {
+    /// Why a person must look at the payment in `row`, and what to do.
+    #[must_use]
+    pub fn of(row: &PaymentRow, language: Language) -> Self {
+        let alarm = row.record.alarm.or_else(|| {
+            let unresolved = row.record.state == PaymentState::NeedsAttention;
+            unresolved.then_some(Alarm::Unresolved)
+        });
+        let (reason, advice) = match alarm {
+            Some(Alarm::Unresolved) => {
+                (Alarm::Unresolved.word(), "look the order up in the merchant portal; the terminal keeps trying")
+            }
+            Some(Alarm::Incident) => {
+                (Alarm::Incident.word(), "a signed reply was about something else; check mch_id, appid and the keys")
+            }
+            Some(Alarm::LateLanding) => {
+                (Alarm::LateLanding.word(), "an order closed as never arrived came to life; it is being taken back")
+            }
+            Some(Alarm::OurFault) => (
+                Alarm::OurFault.word(),
+                "WeChat Pay blames the request; run `shroff doctor` and check the configuration",
+            ),
+            None => ("not_acknowledged", "record the payment in the POS, then acknowledge it"),
+        };
+        Self { reason, advice, payment: PaymentView::of(row, language) }
+    }
+}
+
+/// The lanes, in order.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LaneList {
+    /// One for each.
+    pub lanes: Vec<LaneJson>,
+}
+
+/// What a lane shows.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(title = "Lane")]
+pub struct LaneJson {
+    /// Its id.
+    pub lane: String,
+    /// It takes a new payment.
+    pub free: bool,
+    /// The open payment's ref, or the last one's.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Its state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
+    /// Its amount in the currency's smallest unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<u64>,
+    /// ISO 4217.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Since when it is in this state, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// When the state changes by itself, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Why the last code was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_decline: Option<DeclineView>,
+    /// Scanners of the lane that are connected.
+    pub scanners_connected: usize,
+}
+
+impl LaneJson {
+    fn of(view: &LaneView, devices: &[DeviceView], now: Now) -> Self {
+        let here = devices.iter().filter(|device| device.lane == view.lane && device.state == "connected");
+        let since = view.state.map(|_| wall(now, view.since));
+        let decline = view.last_decline.as_ref();
+        Self {
+            lane: view.lane.to_string(),
+            free: view.state.is_none_or(|state| !state.holds_lane()),
+            reference: view.payment.as_ref().map(ToString::to_string),
+            state: view.state.map(PaymentState::word),
+            amount: view.amount.map(|amount| amount.minor()),
+            currency: view.amount.map(|amount| amount.currency().to_string()),
+            since: since.map(|at| at.to_string()),
+            until: view.until.map(|until| wall(now, until).to_string()),
+            last_decline: decline.map(|it| DeclineView { code: it.code.clone(), text: it.text.clone() }),
+            scanners_connected: here.count(),
+        }
+    }
+}
+
+/// The scanners, in the configuration's order.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DeviceList {
+    /// One for each.
+    pub devices: Vec<DeviceJson>,
+}
+
+/// A scanner.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(title = "Device")]
+pub struct DeviceJson {
+    /// The lane it serves.
+    pub lane: String,
+    /// `serial`, `keyboard`, `hid-pos`.
+    pub kind: &'static str,
+    /// How the configuration names it.
+    pub device: String,
+    /// `connected`, `gone`, `in_use`, `denied`.
+    pub state: &'static str,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub advice: String,
+    /// Complete scans since the terminal started.
+    pub scans: u64,
+}
+
+/// Lists what a person must look at: unresolved, and paid but never acknowledged.
+#[utoipa::path(get, path = "/v1/attention", tag = "shop", responses(
+    (status = 200, description = "what a person must look at, oldest first", body = AttentionList),
+))]
+pub(super) async fn attention(State(site): State<Site>, pairs: Pairs) -> Result<Json<AttentionList>, Problem> {
+    query::none(pairs)?;
+    let rows = site.shared.readers.read(crate::ledger::Reader::attention).await?;
+    let language = site.shared.config.language;
+    Ok(Json(AttentionList { attention: rows.iter().map(|row| AttentionView::of(row, language)).collect() }))
+}
+
+/// Lists the lanes and what they show.
+#[utoipa::path(get, path = "/v1/lanes", tag = "shop", responses(
+    (status = 200, description = "the lanes", body = LaneList),
+))]
+pub(super) async fn lanes(State(site): State<Site>, pairs: Pairs) -> Result<Json<LaneList>, Problem> {
+    query::none(pairs)?;
+    let devices = site.shared.desk.devices();
+    let now = site.now();
+    let views = site.shared.desk.board().borrow().lanes.clone();
+    Ok(Json(LaneList { lanes: views.iter().map(|view| LaneJson::of(view, &devices, now)).collect() }))
+}
+
+/// Lists the scanners.
+#[utoipa::path(get, path = "/v1/devices", tag = "shop", responses(
+    (status = 200, description = "the scanners", body = DeviceList),
+))]
+pub(super) async fn devices(State(site): State<Site>, pairs: Pairs) -> Result<Json<DeviceList>, Problem> {
+    query::none(pairs)?;
+    let devices = site.shared.desk.devices().into_iter().map(|it| DeviceJson {
+        lane: it.lane.to_string(),
+        kind: it.kind,
+        device: it.device,
+        state: it.state,
+        advice: it.advice,
+        scans: it.scans,
+    });
+    Ok(Json(DeviceList { devices: devices.collect() }))
+}
+
+/// The wall time of a tick, for people.
+fn wall(now: Now, at: Tick) -> WallTime {
+    if at > now.tick {
+        return now.wall.after(at.since(now.tick));
+    }
+    let ago = i64::try_from(now.tick.since(at).as_millis()).unwrap_or(i64::MAX);
+    WallTime::from_millis(now.wall.millis().saturating_sub(ago))
+}

@@ -1,0 +1,95 @@
+//! The local API: HTTP for the POS, the CLI and the displays, over a Unix socket and, when configured, loopback TCP.
+
+mod ask;
+mod body;
+mod door;
+mod events;
+mod fields;
+mod health;
+mod lists;
+mod openapi;
+mod payments;
+mod problem;
+mod query;
+mod readers;
+mod routes;
+mod serve;
+mod site;
+pub mod view;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+pub use ask::PaymentRequest;
+pub use lists::{AttentionList, AttentionView, DeviceJson, DeviceList, LaneJson, LaneList};
+pub use payments::PaymentPage;
+pub use problem::{FieldError, Kind, Problem};
+pub use routes::{ROUTES, Route};
+
+use crate::edge::desk::Desk;
+use crate::edge::metrics::Metrics;
+use crate::words::{LaneId, Language, Now, Secret};
+use door::{Door, Gate};
+use readers::Readers;
+use site::{Shared, Site};
+
+/// What the API is told of the shop.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Web pages that may ask over TCP, `scheme://host[:port]`, letter for letter as browsers send it.
+    pub origins: Vec<String>,
+    /// What TCP clients must show. Without one they get no further than the open routes.
+    pub token: Option<Secret>,
+    /// The cashier's language.
+    pub language: Language,
+    /// The customer's languages, most important first.
+    pub display_languages: Vec<Language>,
+    /// The lanes there are.
+    pub lanes: Vec<LaneId>,
+    /// Where the ledger is.
+    pub ledger: PathBuf,
+}
+
+/// Where the time comes from: floors below get it as an argument, so this edge hands it on.
+pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
+
+/// The local API. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    shared: Arc<Shared>,
+}
+
+impl Api {
+    /// An API in front of `desk`. The ledger is opened when the first request needs it.
+    #[must_use]
+    pub fn new(config: ApiConfig, desk: Desk, metrics: Arc<Metrics>, clock: Clock) -> Self {
+        let readers = Arc::new(Readers::new(config.ledger.clone()));
+        Self { shared: Arc::new(Shared { config, desk, metrics, clock, readers }) }
+    }
+
+    /// Serves whoever may open the socket, until `stop` turns true or its sender is gone.
+    pub async fn serve_unix(&self, listener: UnixListener, stop: watch::Receiver<bool>) {
+        let site = Site::new(Arc::clone(&self.shared), stop.clone());
+        serve::serve(listener, routes::router(site, Door::Unix), stop).await;
+    }
+
+    /// Serves whoever has the token, until `stop` turns true or its sender is gone.
+    ///
+    /// # Errors
+    /// When the listener has no address, or one that others than this machine can reach.
+    pub async fn serve_tcp(&self, listener: TcpListener, stop: watch::Receiver<bool>) -> std::io::Result<()> {
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() {
+            let text = "api.listen must be a loopback address, such as 127.0.0.1:8750";
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
+        }
+        let config = &self.shared.config;
+        let gate = Gate { address, token: config.token.clone(), origins: config.origins.clone() };
+        let site = Site::new(Arc::clone(&self.shared), stop.clone());
+        serve::serve(listener, routes::router(site, Door::Tcp(Arc::new(gate))), stop).await;
+        Ok(())
+    }
+}

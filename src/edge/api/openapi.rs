@@ -1,0 +1,53 @@
+//! The contract, written from the code that keeps it.
+
+use axum::Json;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use super::{events, health, lists, payments};
+
+/// Every call of the API as OpenAPI.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "shroff",
+        description = "The cashier terminal's local API. Amounts are integers in the currency's smallest unit; errors are \
+            RFC 9457 problems; a declined payment is a 200 with its state. Over the Unix socket no token is needed."
+    ),
+    paths(
+        payments::collect,
+        payments::list,
+        payments::show,
+        payments::cancel,
+        payments::acknowledge,
+        lists::attention,
+        lists::lanes,
+        lists::devices,
+        events::events,
+        health::healthz,
+        health::readyz,
+        health::metrics,
+        document,
+    ),
+    security(("token" = [])),
+    modifiers(&Token),
+)]
+struct Document;
+
+struct Token;
+
+impl utoipa::Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("the content of api.token_file"));
+        document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+/// Describes the API.
+#[utoipa::path(get, path = "/openapi.json", tag = "health", responses(
+    (status = 200, description = "this document", content_type = "application/json", body = Object),
+))]
+pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}

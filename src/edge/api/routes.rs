@@ -1,0 +1,64 @@
+//! Every call there is, in one table; what is not in it is answered with a problem.
+
+use axum::Router;
+use axum::routing::{MethodRouter, get, post};
+
+use super::door::{self, Door};
+use super::problem::{Kind, Problem};
+use super::site::Site;
+use super::{events, health, lists, openapi, payments};
+
+/// A call of the API.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Its path, parameters in braces.
+    pub path: &'static str,
+    /// Answered over TCP without a token.
+    pub open: bool,
+    handler: fn() -> MethodRouter<Site>,
+}
+
+/// Every call there is.
+pub const ROUTES: &[Route] = &[
+    locked("POST", "/v1/payments", || post(payments::collect)),
+    locked("GET", "/v1/payments", || get(payments::list)),
+    locked("GET", "/v1/payments/{ref}", || get(payments::show)),
+    locked("POST", "/v1/payments/{ref}/cancel", || post(payments::cancel)),
+    locked("POST", "/v1/payments/{ref}/ack", || post(payments::acknowledge)),
+    locked("GET", "/v1/attention", || get(lists::attention)),
+    locked("GET", "/v1/lanes", || get(lists::lanes)),
+    locked("GET", "/v1/devices", || get(lists::devices)),
+    locked("GET", "/v1/events", || get(events::events)),
+    open("GET", "/healthz", || get(health::healthz)),
+    open("GET", "/readyz", || get(health::readyz)),
+    locked("GET", "/metrics", || get(health::metrics)),
+    locked("GET", "/openapi.json", || get(openapi::document)),
+];
+
+/// All of it behind `door`.
+pub(super) fn router(site: Site, door: Door) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        router = router.route(route.path, (route.handler)());
+    }
+    router
+        .fallback(|| async { Problem::new(Kind::NoSuchRoute, "GET /openapi.json lists the calls there are") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                Kind::WrongMethod,
+                "use the method that Allow names; GET /openapi.json lists the calls there are",
+            )
+        })
+        .with_state(site)
+        .layer(axum::middleware::from_fn_with_state(door, door::guard))
+}
+
+const fn locked(method: &'static str, path: &'static str, handler: fn() -> MethodRouter<Site>) -> Route {
+    Route { method, path, open: false, handler }
+}
+
+const fn open(method: &'static str, path: &'static str, handler: fn() -> MethodRouter<Site>) -> Route {
+    Route { method, path, open: true, handler }
+}

@@ -1,0 +1,7 @@
+//! A shop for tests: the real till and ledger, the real API, and a client that speaks HTTP by hand.
+
+mod http;
+mod shop;
+
+pub(crate) use http::Client;
+pub(crate) use shop::{Shop, TOKEN};
