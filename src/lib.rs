@@ -16,4 +16,7 @@ pub mod till;
 pub mod config;
 pub mod edge;
 
+pub mod cli;
+pub mod daemon;
+
 pub mod sim;

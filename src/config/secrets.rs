@@ -155,7 +155,9 @@ impl FileError {
 fn shown(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let like_a_key = name.len() >= KEY_LENGTH_MIN && !name.contains('.');
-    if like_a_key { path.with_file_name("(a name that looks like a key)") } else { path.to_owned() }.display().to_string()
+    if like_a_key { path.with_file_name("(a name that looks like a key)") } else { path.to_owned() }
+        .display()
+        .to_string()
 }
 
 #[cfg(test)]

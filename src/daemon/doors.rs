@@ -103,7 +103,8 @@ pub(super) fn api_config(config: &Config) -> ApiConfig {
 pub(super) async fn open(config: &Config, api: &Api) -> Result<Doors, ServeError> {
     let (stop, stopped) = watch::channel(false);
     let socket = config.api.socket.clone();
-    let unix = bind_unix(&socket).map_err(|why| ServeError::Door { what: format!("api.socket {}", socket.display()), why })?;
+    let unix =
+        bind_unix(&socket).map_err(|why| ServeError::Door { what: format!("api.socket {}", socket.display()), why })?;
     let (door, stop_unix) = (api.clone(), stopped.clone());
     tokio::spawn(async move { door.serve_unix(unix, stop_unix).await });
     if let Some(tcp) = &config.api.tcp {

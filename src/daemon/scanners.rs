@@ -74,7 +74,9 @@ impl Scanners {
         let all: Vec<_> = self.by_lane.into_values().flatten().collect();
         all.iter().for_each(ScannerHandle::stop);
         for scanner in all {
-            scanner.join(LAST_READ);
+            if !scanner.join(LAST_READ) {
+                info!("a scanner's thread ends with the process");
+            }
         }
     }
 }

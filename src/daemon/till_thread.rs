@@ -13,7 +13,7 @@ use crate::edge::metrics::Metrics;
 use crate::ledger::LedgerError;
 use crate::payment::{Op, State};
 use crate::till::{LaneView, Outgoing, ScanVerdict, Till};
-use crate::words::{AuthCode, LaneId, Tick};
+use crate::words::{AuthCode, LaneId, Now, Tick};
 
 /// The longest sleep: the watchdog is fed from this loop.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -57,6 +57,7 @@ pub(super) fn run(till: Till, inbox: &Receiver<Input>, hands: Hands<'_>) -> Resu
     let outcome = this.turn_until_stopped(inbox);
     if let Err(failure) = &outcome {
         error!(error = %failure, "the ledger failed, nothing more is sold");
+        this.hands.metrics.out_of_order(true);
         this.hands.board.send_modify(|board| board.out_of_order = true);
     }
     outcome
@@ -105,6 +106,15 @@ impl Loop<'_> {
 
     fn take(&mut self, input: Input) -> Result<(), LedgerError> {
         let now = self.hands.clock.now();
+        let seq = self.till.ledger().seq();
+        let outcome = self.answer(input, now);
+        if self.till.ledger().seq() != seq {
+            self.hands.metrics.commit(self.hands.clock.tick().since(now.tick));
+        }
+        outcome
+    }
+
+    fn answer(&mut self, input: Input, now: Now) -> Result<(), LedgerError> {
         match input {
             Input::Collect(..) | Input::Scan { .. } if self.stopping.is_some() => {}
             Input::Collect(ask, reply) => {
@@ -165,8 +175,11 @@ impl Loop<'_> {
     /// Sends what was committed, first; then tells everybody.
     fn release(&mut self, out: Vec<Outgoing>) {
         for outgoing in out {
-            if outgoing.call.ask.op() == Op::Reverse {
-                warn!(out_trade_no = %outgoing.call.order.out_trade_no, "reversing");
+            match outgoing.call.ask.op() {
+                Op::Pay => self.hands.metrics.attempt(),
+                Op::Reverse => warn!(out_trade_no = %outgoing.call.order.out_trade_no, "reversing"),
+                Op::Refund => error_to_owner(&outgoing),
+                Op::Query => {}
             }
             (self.hands.call)(outgoing);
         }
@@ -174,6 +187,11 @@ impl Loop<'_> {
     }
 
     fn publish(&mut self) {
+        for state in self.till.take_finished() {
+            self.hands.metrics.payment_final(state);
+            info!(state = state.word(), "a payment is final");
+        }
+        self.hands.metrics.unsettled(self.till.unsettled());
         let lanes = self.till.lanes();
         self.arm_new(&lanes);
         let (seq, unsettled, trouble) = (self.till.ledger().seq(), self.till.unsettled(), self.till.trouble());
@@ -198,4 +216,8 @@ impl Loop<'_> {
             }
         }
     }
+}
+
+fn error_to_owner(outgoing: &Outgoing) {
+    warn!(out_trade_no = %outgoing.call.order.out_trade_no, "reversing did not work, the money goes back as a refund");
 }

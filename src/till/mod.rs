@@ -12,7 +12,7 @@ pub use lane::LaneView;
 pub use requests::{Collected, NewPayment, Refusal, ScanVerdict};
 
 use crate::ledger::{Ledger, LedgerError};
-use crate::payment::{Call, Context, Heard, Op, Payment, Policy, Step};
+use crate::payment::{Call, Context, Heard, Op, Payment, Policy, State, Step};
 use crate::words::{Currency, LaneId, Now, OutTradeNo, PaymentRef, Tick};
 use lane::Lane;
 use wakes::Wakes;
@@ -56,6 +56,8 @@ pub struct Till {
     last_call: u64,
     luck: Luck,
     trouble: Trouble,
+    /// Became final since somebody last asked.
+    finished: Vec<State>,
 }
 
 /// Names a call on its way, so that its answer finds back and a stale one does not.
@@ -104,6 +106,7 @@ impl Till {
             last_call: 0,
             luck: Luck(seed),
             trouble: Trouble::default(),
+            finished: Vec::new(),
         };
         till.find_unsettled(now)?;
         Ok(till)
@@ -182,6 +185,11 @@ impl Till {
         self.payments.values()
     }
 
+    /// The states of payments that became final since this was last asked.
+    pub fn take_finished(&mut self) -> Vec<State> {
+        std::mem::take(&mut self.finished)
+    }
+
     /// Uses an idle moment for the ledger's housekeeping. Nothing is on its way and nobody waits.
     ///
     /// # Errors
@@ -201,6 +209,10 @@ impl Till {
     fn commit(&mut self, step: Step, now: Now) -> Result<Option<Outgoing>, LedgerError> {
         let (payment, call) = step.commit(&mut self.ledger)?;
         let reference = payment.facts().reference.clone();
+        let was_final = self.payments.get(&reference).is_some_and(|before| before.state().is_final());
+        if payment.state().is_final() && !was_final {
+            self.finished.push(payment.state());
+        }
         self.wakes.set(&reference, payment.wakes());
         if let Some(lane) = self.lanes.get_mut(&payment.facts().lane) {
             lane.shows(&payment, now.tick);

@@ -54,10 +54,7 @@ impl Pki {
     }
 
     fn pem(&self) -> Identity {
-        Identity::Pem {
-            cert: self.bytes("apiclient_cert.pem"),
-            key: Secret::new(self.bytes("apiclient_key.pem")),
-        }
+        Identity::Pem { cert: self.bytes("apiclient_cert.pem"), key: Secret::new(self.bytes("apiclient_key.pem")) }
     }
 
     fn pkcs12(&self, password: &str) -> Identity {

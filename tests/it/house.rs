@@ -81,8 +81,11 @@ fn no_sql_is_made_of_pieces() {
 
 #[test]
 fn files_are_short_enough_to_read() {
-    let long: Vec<_> =
-        sources().into_iter().map(|(path, text)| (text.lines().count(), path)).filter(|(lines, _)| *lines > FILE_MAX).collect();
+    let long: Vec<_> = sources()
+        .into_iter()
+        .map(|(path, text)| (text.lines().count(), path))
+        .filter(|(lines, _)| *lines > FILE_MAX)
+        .collect();
     assert!(long.is_empty(), "{long:#?}");
 }
 
@@ -107,7 +110,9 @@ fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
 
 /// Lines that are neither comments nor tests.
 fn code(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).filter(|line| !line.trim_start().starts_with("//"))
+    text.lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"))
+        .filter(|line| !line.trim_start().starts_with("//"))
 }
 
 fn floor_of(path: &Path) -> Option<usize> {

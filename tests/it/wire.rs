@@ -136,7 +136,13 @@ pub(crate) fn policy() -> Policy {
 
 /// The configuration for a gateway at `base_url`.
 pub(crate) fn config(base_url: &str) -> GatewayConfig {
-    GatewayConfig { base_url: base_url.to_owned(), fallback_url: None, extra_roots: None, identity: None, policy: policy() }
+    GatewayConfig {
+        base_url: base_url.to_owned(),
+        fallback_url: None,
+        extra_roots: None,
+        identity: None,
+        policy: policy(),
+    }
 }
 
 /// The way to it, in v2 with HMAC-SHA256.

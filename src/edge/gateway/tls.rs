@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::words::Secret;
 use rustls::client::WantsClientCert;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use crate::words::Secret;
 
 /// The client certificate that `/secapi/` wants, as its files hold it.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shroff::payment::answer::{
-    Class, PayAnswer, QueryAnswer, Receipt, Refusal, RefundAnswer, ReverseAnswer, ReverseRefusal,
+    Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, Refusal, ReverseAnswer, ReverseRefusal,
 };
 use shroff::words::{Tick, TransactionId};
 
@@ -22,9 +22,14 @@ pub(crate) enum Plan {
     /// Refused, but the charge succeeded.
     HiddenSuccess(Class),
     /// An unsigned FAIL, and nothing happened; or it did.
-    Fails { request_error: bool, charged: bool },
+    Fails {
+        request_error: bool,
+        charged: bool,
+    },
     /// SYSTEMERROR; charged or not.
-    SystemError { charged: bool },
+    SystemError {
+        charged: bool,
+    },
     /// The prompt, then PAYERROR.
     PayError(Duration),
 }

@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use shroff::payment::answer::{
-    Class, PayAnswer, QueryAnswer, Refusal, RefundAnswer, ReverseAnswer, ReverseRefusal,
-};
+use shroff::payment::answer::{Class, PayAnswer, QueryAnswer, RefundAnswer, Refusal, ReverseAnswer, ReverseRefusal};
 use shroff::payment::{Answer, Heard};
-use shroff::sim::book::{
-    Fate, PayOutcome, Plan, QueryOutcome, RefundOutcome, ReverseOutcome, ReversePlan, State,
-};
+use shroff::sim::book::{Fate, PayOutcome, Plan, QueryOutcome, RefundOutcome, ReverseOutcome, ReversePlan, State};
 
 use super::chance::Chance;
 use super::gateway::receipt;
@@ -59,8 +55,8 @@ fn class(err_code: &str) -> Class {
         "ORDERPAID" | "OUT_TRADE_NO_USED" => Class::PerhapsPaid,
         "TRADE_ERROR" | "RISKCONTROL" => Class::Ambiguous,
         "NOAUTH" | "PARAM_ERROR" => Class::OurFault,
-        "NOTENOUGH" | "AUTHCODEEXPIRE" | "NOTSUPORTCARD" | "AUTH_CODE_ERROR" | "AUTH_CODE_INVALID"
-        | "ORDERCLOSED" | "ORDERREVERSED" => Class::FreshCode,
+        "NOTENOUGH" | "AUTHCODEEXPIRE" | "NOTSUPORTCARD" | "AUTH_CODE_ERROR" | "AUTH_CODE_INVALID" | "ORDERCLOSED"
+        | "ORDERREVERSED" => Class::FreshCode,
         _ => Class::Unknown,
     }
 }

@@ -51,11 +51,25 @@ struct Settled {
 #[derive(Debug)]
 enum Flying {
     /// A request reaches the gateway; the reply to it is waited for as call `wanted`.
-    Lands { at: Tick, ask: Op, wanted: u64 },
+    Lands {
+        at: Tick,
+        ask: Op,
+        wanted: u64,
+    },
     /// The edge reports.
-    Returns { at: Tick, op: Op, heard: Heard, sent: Option<Tick>, wanted: u64 },
-    Cancel { at: Tick },
-    Crash { at: Tick },
+    Returns {
+        at: Tick,
+        op: Op,
+        heard: Heard,
+        sent: Option<Tick>,
+        wanted: u64,
+    },
+    Cancel {
+        at: Tick,
+    },
+    Crash {
+        at: Tick,
+    },
 }
 
 impl Flying {

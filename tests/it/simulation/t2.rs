@@ -81,11 +81,8 @@ fn judge(world: &mut World) -> Result<(), String> {
     let rows = world.rows()?;
     let mut taken = 0_u64;
     for row in &rows {
-        let nets: Vec<u64> = row
-            .attempts
-            .iter()
-            .map(|attempt| world.book().net(attempt.record.out_trade_no.as_str()))
-            .collect();
+        let nets: Vec<u64> =
+            row.attempts.iter().map(|attempt| world.book().net(attempt.record.out_trade_no.as_str())).collect();
         let net: u64 = nets.iter().sum();
         let reference = &row.record.facts.reference;
         if !row.record.state.is_final() {
@@ -105,7 +102,8 @@ fn judge(world: &mut World) -> Result<(), String> {
         return Err(format!("the ledger says {taken}, the books say {balance}"));
     }
     world.book().audit()?;
-    for kind in [Kind::EarlyReverse, Kind::NumberReused, Kind::PayRepeated, Kind::CodeReused, Kind::RefundNumberReused] {
+    for kind in [Kind::EarlyReverse, Kind::NumberReused, Kind::PayRepeated, Kind::CodeReused, Kind::RefundNumberReused]
+    {
         if world.book().violations().count(kind) > 0 {
             return Err(format!("the gateway saw {}: {:?}", kind.word(), world.book().violations()));
         }

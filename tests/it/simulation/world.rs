@@ -23,20 +23,43 @@ pub(crate) enum Cut {
     /// Now and then.
     Chance,
     /// After this step was committed; what it released was said, or not.
-    After { step: u64, said: bool },
+    After {
+        step: u64,
+        said: bool,
+    },
 }
 
 /// Something that will happen.
 enum Due {
     /// A request reaches the gateway.
-    Lands { call: Wire, id: Option<CallId>, sent: Tick },
+    Lands {
+        call: Wire,
+        id: Option<CallId>,
+        sent: Tick,
+    },
     /// The edge reports to the till.
-    Returns { id: CallId, heard: Heard, sent: Option<Tick> },
-    Sell { lane: usize },
+    Returns {
+        id: CallId,
+        heard: Heard,
+        sent: Option<Tick>,
+    },
+    Sell {
+        lane: usize,
+    },
     /// The POS did not hear, and asks again.
-    Repeat { sale: u32, lane: usize, with_code: Option<String> },
-    Scan { lane: usize, code: String, twice: bool },
-    Cancel { payment: PaymentRef },
+    Repeat {
+        sale: u32,
+        lane: usize,
+        with_code: Option<String>,
+    },
+    Scan {
+        lane: usize,
+        code: String,
+        twice: bool,
+    },
+    Cancel {
+        payment: PaymentRef,
+    },
     PowerOn,
 }
 
@@ -96,11 +119,8 @@ impl World {
         let severity = [0, 60, 250, 600][chance.below(4) as usize];
         let heals = now.after(chance.between(0, 1_200_000));
         let lanes: Vec<LaneId> = ["1", "2"].iter().map(|id| id.parse().expect("a lane")).collect();
-        let birth = Birth {
-            terminal: "T01".parse().expect("an id"),
-            mark: "K7Q2M9XB".into(),
-            salt: Secret::new(vec![7; 32]),
-        };
+        let birth =
+            Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![7; 32]) };
         let mut world = Self {
             now,
             wall: 1_780_000_000_000,
@@ -354,7 +374,8 @@ impl World {
             return Ok(());
         }
         let Some(till) = &self.till else { return Ok(()) };
-        let row = till.ledger().payment(payment).map_err(|error| error.to_string())?.ok_or("a shown payment is gone")?;
+        let row =
+            till.ledger().payment(payment).map_err(|error| error.to_string())?.ok_or("a shown payment is gone")?;
         let orders: Vec<_> =
             row.attempts.iter().filter_map(|it| self.book.order(it.record.out_trade_no.as_str())).collect();
         let net: u64 = orders.iter().map(|order| order.net()).sum();
@@ -476,8 +497,7 @@ impl World {
         let connect = if self.faulty() { self.chance.between(0, 4_000) } else { Duration::ZERO };
         let sent = self.now.after(connect);
         let travel = if self.faulty() { self.chance.between(5, 60_000) } else { self.chance.between(1, 40) };
-        let wire =
-            Wire { op, out_trade_no: number, amount: call.order.amount, code, out_refund_no, copy: false };
+        let wire = Wire { op, out_trade_no: number, amount: call.order.amount, code, out_refund_no, copy: false };
         if !self.faulty() {
             let travel = connect.saturating_add(travel);
             if self.faulty() {

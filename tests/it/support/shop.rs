@@ -187,6 +187,7 @@ fn run(
             unsettled: till.unsettled(),
             trouble,
             out_of_order: false,
+            notices: std::collections::BTreeMap::new(),
         })
     };
     drop(publish(&till));
