@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use crate::words::{AppId, MerchantId, TerminalId};
 

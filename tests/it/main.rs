@@ -10,6 +10,7 @@ mod gateway_tls;
 mod hostile;
 mod house;
 mod scanner;
+mod scenarios;
 mod simulation;
 mod support;
 mod v2_replies;
