@@ -4,6 +4,7 @@ pub mod api;
 pub mod clock;
 pub mod desk;
 pub mod dice;
+pub mod display;
 pub mod gateway;
 pub mod metrics;
 pub mod scanner;

@@ -2,6 +2,7 @@
 
 mod ask;
 mod body;
+mod display;
 mod door;
 mod events;
 mod fields;
@@ -30,6 +31,7 @@ pub use problem::{FieldError, Kind, Problem};
 pub use routes::{ROUTES, Route};
 
 use crate::edge::desk::Desk;
+use crate::edge::display::page::Page;
 use crate::edge::metrics::Metrics;
 use crate::words::{LaneId, Language, Now, Secret};
 use door::{Door, Gate};
@@ -67,7 +69,8 @@ impl Api {
     #[must_use]
     pub fn new(config: ApiConfig, desk: Desk, metrics: Arc<Metrics>, clock: Clock) -> Self {
         let readers = Arc::new(Readers::new(config.ledger.clone()));
-        Self { shared: Arc::new(Shared { config, desk, metrics, clock, readers }) }
+        let page = Page::new(&config.display_languages);
+        Self { shared: Arc::new(Shared { config, desk, metrics, clock, readers, page }) }
     }
 
     /// Serves whoever may open the socket, until `stop` turns true or its sender is gone.

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{events, health, lists, payments};
+use super::{display, events, health, lists, payments};
 
 /// Every call of the API as OpenAPI.
 #[derive(OpenApi)]
@@ -28,6 +28,8 @@ use super::{events, health, lists, payments};
         health::readyz,
         health::metrics,
         document,
+        display::page,
+        display::scenes,
     ),
     security(("token" = [])),
     modifiers(&Token),

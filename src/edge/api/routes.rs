@@ -6,7 +6,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::door::{self, Door};
 use super::problem::{Kind, Problem};
 use super::site::Site;
-use super::{events, health, lists, openapi, payments};
+use super::{display, events, health, lists, openapi, payments};
 
 /// A call of the API.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,8 @@ pub const ROUTES: &[Route] = &[
     open("GET", "/readyz", || get(health::readyz)),
     locked("GET", "/metrics", || get(health::metrics)),
     locked("GET", "/openapi.json", || get(openapi::document)),
+    open("GET", "/display/{lane}", || get(display::page)),
+    open("GET", "/display/{lane}/events", || get(display::scenes)),
 ];
 
 /// All of it behind `door`.

@@ -10,6 +10,7 @@ use super::readers::{ReadError, Readers};
 use super::view::PaymentView;
 use super::{ApiConfig, Clock};
 use crate::edge::desk::{Desk, DeskError};
+use crate::edge::display::page::Page;
 use crate::edge::metrics::Metrics;
 use crate::ledger::PaymentRow;
 use crate::payment::MoneyState;
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Clock,
     pub(super) readers: Arc<Readers>,
+    pub(super) page: Page,
 }
 
 /// One listener's view of it.
