@@ -1,6 +1,9 @@
 //! The annex: the world outside the terminal, made of lies we choose. Nothing of the product uses it, and it uses
 //! nothing of the product but [`crate::words`]: it reads, writes and signs XML with its own code, so that a mistake of
-//! ours cannot agree with itself.
+//! ours cannot agree with itself. Only the demo knows the product, by its one entry: it runs the daemon as a process.
 
 pub mod book;
+pub mod demo;
+pub mod faults;
+pub mod gateway;
 pub mod scanner;

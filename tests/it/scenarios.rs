@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shroff::ledger::{Birth, Ledger};
 use shroff::payment::answer::{
-    Class, PayAnswer, QueryAnswer, Receipt, Refusal, RefundAnswer, ReverseAnswer, ReverseRefusal,
+    Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, Refusal, ReverseAnswer, ReverseRefusal,
 };
 use shroff::payment::{Answer, Heard, Op, Policy};
 use shroff::till::{CallId, NewPayment, Outgoing, ScanVerdict, Settings, Till};
@@ -50,11 +50,8 @@ type Told = Result<(), String>;
 
 impl Story {
     fn new() -> Self {
-        let birth = Birth {
-            terminal: "T01".parse().expect("an id"),
-            mark: "K7Q2M9XB".into(),
-            salt: Secret::new(vec![1; 32]),
-        };
+        let birth =
+            Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![1; 32]) };
         let mut story = Self {
             till: None,
             disk: Some(Ledger::in_memory(birth).expect("a ledger")),

@@ -65,7 +65,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<bool> {
 
 fn table(sales: &[Sale]) -> Table {
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["sale", "what the terminal says", "what the gateway's books say", ""]);
     for sale in sales {
         let verdict = if sale.agree { "agree" } else { "DISAGREE" };

@@ -52,7 +52,8 @@ impl Pos {
             loop {
                 let devices = self.get("/v1/devices").await.unwrap_or_default();
                 let all = devices.get("devices").and_then(Value::as_array).cloned().unwrap_or_default();
-                if !all.is_empty() && all.iter().all(|it| it.get("state").and_then(Value::as_str) == Some("connected")) {
+                if !all.is_empty() && all.iter().all(|it| it.get("state").and_then(Value::as_str) == Some("connected"))
+                {
                     return;
                 }
                 tokio::time::sleep(TRY_AGAIN).await;

@@ -162,9 +162,10 @@ impl Shop {
     pub(super) fn last_words(&self) -> String {
         let log = std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
-        lines.iter().skip(lines.len().saturating_sub(LAST_LINES)).fold("the daemon's last words:".to_owned(), |all, it| {
-            format!("{all}\n  {it}")
-        })
+        lines
+            .iter()
+            .skip(lines.len().saturating_sub(LAST_LINES))
+            .fold("the daemon's last words:".to_owned(), |all, it| format!("{all}\n  {it}"))
     }
 
     /// Ends everything.

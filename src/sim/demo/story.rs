@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::shop::{Shop, is_final, text};
 use super::Sale;
+use super::shop::{Shop, is_final, text};
 
 /// Scenario numbers of the gateway's table (`shroff-sim gateway --help`).
 mod plays {
