@@ -1,12 +1,14 @@
 //! Floor 0: values that cannot be wrong. Each is parsed once, at the door; inside, the type is trusted.
 
 mod auth_code;
+mod language;
 mod money;
 mod names;
 mod secret;
 mod time;
 
 pub use auth_code::{AuthCode, AuthCodeError, CodeHint};
+pub use language::{Language, LanguageError};
 pub use money::{Currency, CurrencyError, Money, MoneyError};
 pub use names::{
     AppId, ClientRef, LaneId, MerchantId, NameError, OutRefundNo, OutTradeNo, PaymentRef, TerminalId, TransactionId,
