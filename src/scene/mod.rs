@@ -276,7 +276,7 @@ mod tests {
         {
             let look = look(state);
             let end = look.since.after(Duration::from_secs(seconds));
-            let before = Tick::from_micros(end.micros() - 1);
+            let before = Tick::from_micros(end.micros().saturating_sub(1));
             assert_eq!(scene(&look, &BOTH, before).key, key);
             assert_eq!(changes_at(&look, before), Some(end));
             let after = scene(&look, &BOTH, end);
@@ -356,7 +356,7 @@ mod tests {
         LaneLook {
             state: Some(state),
             amount: Some(amount),
-            since: Tick::from_micros(NOW.micros() - 1_000_000),
+            since: Tick::from_micros(NOW.micros().saturating_sub(1_000_000)),
             ..LaneLook::default()
         }
     }
