@@ -8,6 +8,7 @@ pub mod words;
 pub mod dialect;
 pub mod payment;
 pub mod scan;
+pub mod scene;
 
 pub mod ledger;
 
