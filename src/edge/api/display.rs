@@ -14,8 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::problem::{Kind, Problem, ProblemView};
 use super::serve::stopped;
 use super::site::Site;
+use crate::edge::display::Watcher;
 use crate::edge::display::page::SceneView;
-use crate::edge::display::{Scene, Watcher};
+use crate::scene::Scene;
 use crate::words::{LaneId, Tick};
 
 /// A lane in the address, as axum hands it over.

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::ledger::{AttemptRow, PaymentRow};
 use crate::payment::State;
+use crate::scene::texts;
 use crate::words::{Language, WallTime};
 
 /// A payment: what the POS asked for, how far it has come, and where the money is.
@@ -189,13 +190,14 @@ impl AttemptView {
 }
 
 impl CashierView {
-    fn of(row: &PaymentRow, _language: Language) -> Self {
+    fn of(row: &PaymentRow, language: Language) -> Self {
         let record = &row.record;
         let key = match (&record.last_decline, record.state) {
             (Some(decline), State::Declined) => format!("declined.{}", decline.code),
             _ => record.state.word().to_owned(),
         };
-        Self { text: key.clone(), key }
+        let (_, text) = texts::cashier(&key, language);
+        Self { key, text }
     }
 }
 

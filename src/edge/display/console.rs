@@ -2,16 +2,17 @@
 
 use std::io::Write;
 
-use super::{Scene, Slot};
+use super::{Slot, same};
+use crate::scene::Scene;
 
 /// Writes what `slot` holds to `out`, until the slot is closed. A scene that is told again is not written again.
 ///
 /// # Errors
 /// When `out` takes no more: whoever looked is gone.
 pub fn run(slot: &Slot<Scene>, mut out: impl Write) -> std::io::Result<()> {
-    let mut last = None;
+    let mut last: Option<Scene> = None;
     while let Some(scene) = slot.take() {
-        if last.as_ref() == Some(&scene) {
+        if last.as_ref().is_some_and(|last| same(last, &scene)) {
             continue;
         }
         writeln!(out, "{}\n{}", first(&scene), second(&scene))?;
@@ -23,15 +24,15 @@ pub fn run(slot: &Slot<Scene>, mut out: impl Write) -> std::io::Result<()> {
 
 /// State and amount.
 fn first(scene: &Scene) -> String {
-    match scene.amount {
-        Some(amount) => format!("[{}] {amount}", scene.state),
-        None => format!("[{}]", scene.state),
+    match &scene.amount {
+        Some(amount) => format!("[{}] {amount}", scene.key),
+        None => format!("[{}]", scene.key),
     }
 }
 
 /// The text in every language.
 fn second(scene: &Scene) -> String {
-    let texts: Vec<&str> = scene.lines.iter().map(|(_, text)| &**text).collect();
+    let texts: Vec<&str> = scene.lines.iter().map(|line| line.heading.as_str()).collect();
     texts.join(" · ")
 }
 
@@ -47,7 +48,8 @@ mod tests {
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| run(&slot, &mut out));
             for _ in 0..3 {
-                slot.put(Scene::of(None, &[Language::En], crate::words::Tick::default()));
+                let look = crate::scene::LaneLook::default();
+                slot.put(crate::scene::scene(&look, &[Language::En], crate::words::Tick::default()));
             }
             slot.close();
             writer.join().expect("a writer").expect("written");

@@ -50,6 +50,11 @@
     const p = document.createElement("p");
     p.lang = it.lang;
     p.textContent = it.text;
+    if (it.detail) {
+      const detail = document.createElement("small");
+      detail.textContent = it.detail;
+      p.append(detail);
+    }
     return p;
   }
 

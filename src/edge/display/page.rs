@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{HOLD, Scene, said};
+use crate::scene::{Scene, texts};
 use crate::words::{LaneId, Language, Tick};
 
 const HTML: &str = include_str!("page.html");
@@ -48,7 +48,7 @@ pub struct SceneView {
 pub struct AmountView {
     /// ISO 4217.
     #[schema(example = "HKD")]
-    pub currency: &'static str,
+    pub currency: String,
     /// In the major unit.
     #[schema(example = "88.00")]
     pub digits: String,
@@ -63,6 +63,9 @@ pub struct LineView {
     pub lang: &'static str,
     /// The text.
     pub text: String,
+    /// A second, smaller text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 impl Page {
@@ -70,7 +73,7 @@ impl Page {
     #[must_use]
     pub fn new(languages: &[Language]) -> Self {
         let lost = |language: &Language| {
-            format!("<p lang=\"{}\">{}</p>", language.tag(), said::to_customer("lost", *language))
+            format!("<p lang=\"{}\">{}</p>", language.tag(), texts::customer("not_connected", *language))
         };
         let lost: Vec<String> = languages.iter().map(lost).collect();
         let first = languages.first().copied().unwrap_or(Language::En);
@@ -79,7 +82,7 @@ impl Page {
         let html = HTML
             .replace("{{lang}}", first.tag())
             .replace("{{build}}", &build)
-            .replace("{{title}}", said::to_customer("idle", first))
+            .replace("{{title}}", &texts::customer("idle", first))
             .replace("{{lost}}", &lost.join("\n  "))
             .replace("{{style}}", STYLE)
             .replace("{{script}}", SCRIPT);
@@ -107,19 +110,40 @@ impl Page {
     /// `scene` for the page, at `now`.
     #[must_use]
     pub fn scene(&self, scene: &Scene, now: Tick) -> SceneView {
-        let lines = scene.lines.iter();
-        let ends = scene.ends.map(|ends| u64::try_from(ends.since(now).as_millis()).unwrap_or(u64::MAX));
+        let millis = |at: Tick| u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);
+        let amount = scene.amount.as_deref().and_then(|amount| amount.split_once(' '));
         SceneView {
             build: self.build.clone(),
-            state: scene.state,
-            look: scene.look.word(),
-            amount: scene
-                .amount
-                .map(|amount| AmountView { currency: amount.currency().code(), digits: grouped(&amount.major()) }),
-            lines: lines.map(|(lang, text)| LineView { lang: lang.tag(), text: (*text).to_owned() }).collect(),
-            ends_in_ms: ends,
-            expires_in_ms: u64::try_from(HOLD.as_millis()).unwrap_or(0),
+            state: scene.key,
+            look: look(scene.key),
+            amount: amount
+                .map(|(currency, digits)| AmountView { currency: currency.to_owned(), digits: grouped(digits) }),
+            lines: scene
+                .lines
+                .iter()
+                .map(|line| LineView {
+                    lang: line.language.tag(),
+                    text: line.heading.clone(),
+                    detail: line.detail.clone(),
+                })
+                .collect(),
+            ends_in_ms: scene.countdown_until.map(millis),
+            expires_in_ms: millis(scene.expires_at),
         }
+    }
+}
+
+/// What a scene looks like: pictures that can be told apart without reading and without colour.
+fn look(key: &str) -> &'static str {
+    match key {
+        "idle" => "idle",
+        "armed" => "show",
+        "submitting" | "verifying" => "wait",
+        "customer_paying" => "confirm",
+        "paid" => "paid",
+        "declined" => "failed",
+        "reversing" | "reversed" => "back",
+        _ => "help",
     }
 }
 
