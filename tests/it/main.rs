@@ -5,6 +5,7 @@ mod config;
 mod conformance;
 mod counterpart;
 mod damage;
+mod e2e;
 mod gateway;
 mod gateway_tls;
 mod hostile;

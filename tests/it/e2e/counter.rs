@@ -1,0 +1,326 @@
+//! A shop counter made of the real binaries.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use shroff::sim::scanner::PtyScanner;
+
+use super::text;
+use crate::support::Client;
+
+const TOKEN: &str = "e2e-token-0123456789abcdef0123456789abcdef";
+const KEY: &str = "192006250b4c09247ec02edce69f6a2d";
+const MCH: &str = "1900000109";
+
+/// What differs between the tests.
+pub(super) struct Setup {
+    pub(super) sign_type: &'static str,
+    pub(super) sub_mch_id: Option<&'static str>,
+    pub(super) p12: bool,
+    pub(super) scanner: bool,
+    pub(super) lanes: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { sign_type: "HMAC-SHA256", sub_mch_id: None, p12: false, scanner: false, lanes: 1 }
+    }
+}
+
+pub(super) struct Counter {
+    folder: tempfile::TempDir,
+    gateway: Child,
+    books: Client,
+    daemon: Option<Child>,
+    api: SocketAddr,
+    scanner: Option<PtyScanner>,
+    codes: Vec<String>,
+    sales: u32,
+    began: Instant,
+}
+
+impl Counter {
+    pub(super) fn open(setup: Setup) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (gateway, http, https) = gateway(&folder, &setup);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let api = listener.local_addr().expect("an address");
+        drop(listener);
+        let scanner = setup.scanner.then(|| PtyScanner::new(folder.path().join("scanner")).expect("a pseudo-terminal"));
+        let books = Client::Tcp(http);
+        #[expect(clippy::disallowed_methods, reason = "real time is what these tests are about")]
+        let began = Instant::now();
+        let mut counter =
+            Self { folder, gateway, books, daemon: None, api, scanner, codes: Vec::new(), sales: 0, began };
+        counter.write("token", TOKEN, 0o600);
+        counter.write("v2.key", KEY, 0o600);
+        let config = config(&setup, &https, api, counter.scanner.as_ref());
+        counter.write("config.toml", &config, 0o600);
+        counter.start();
+        counter
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str, mode: u32) {
+        std::fs::write(self.path(name), text).expect("a file");
+        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+
+    /// Starts the daemon, at the noisiest log level, and waits until it takes payments.
+    pub(super) fn start(&mut self) {
+        let log = std::fs::File::options().append(true).create(true).open(self.path("log")).expect("a log");
+        let daemon = Command::new(env!("CARGO_BIN_EXE_shroff"))
+            .args(["serve", "--log", "trace", "--config"])
+            .arg(self.path("config.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the daemon");
+        self.daemon = Some(daemon);
+        self.wait_for("the daemon", |this| {
+            std::net::TcpStream::connect(this.api).is_ok() && this.client().get("/readyz").status == 200
+        });
+        if self.scanner.is_some() {
+            self.wait_for("the scanner", |this| this.get("/v1/devices")["devices"][0]["state"] == json!("connected"));
+        }
+    }
+
+    /// SIGKILL.
+    pub(super) fn kill(&mut self) {
+        let mut daemon = self.daemon.take().expect("a daemon");
+        daemon.kill().expect("a kill");
+        daemon.wait().expect("an end");
+    }
+
+    fn wait_for(&mut self, what: &str, ready: impl Fn(&Self) -> bool) {
+        for _ in 0..400 {
+            if ready(self) {
+                return;
+            }
+            if let Some(Ok(Some(status))) = self.daemon.as_mut().map(Child::try_wait) {
+                panic!("the daemon ended with {status}: {}", self.log());
+            }
+            self.pause(Duration::from_millis(50));
+        }
+        panic!("{what} is not ready: {}", self.log());
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    fn client(&self) -> Client {
+        Client::Tcp(self.api)
+    }
+
+    pub(super) fn get(&self, path: &str) -> Value {
+        let token = format!("Bearer {TOKEN}");
+        self.client().ask("GET", path, &[("Authorization", &token)], "").json()
+    }
+
+    pub(super) fn post(&self, path: &str, body: &Value, status: u16) -> Value {
+        let token = format!("Bearer {TOKEN}");
+        let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json")];
+        let answer = self.client().ask("POST", path, &headers, &body.to_string());
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        if answer.body.is_empty() { Value::Null } else { answer.json() }
+    }
+
+    pub(super) fn sell(&mut self, lane: &str, amount: u64) -> Value {
+        self.sales += 1;
+        let body = json!({ "client_ref": format!("E2E-{}", self.sales), "amount": amount, "lane": lane });
+        self.post("/v1/payments", &body, 201)
+    }
+
+    pub(super) fn sell_with(&mut self, lane: &str, amount: u64, code: &str) -> Value {
+        self.sales += 1;
+        self.codes.push(code.to_owned());
+        let client_ref = format!("E2E-{}", self.sales);
+        let body = json!({ "client_ref": client_ref, "amount": amount, "lane": lane, "deadline_s": 20,
+            "auth_code": code });
+        let first = self.post("/v1/payments", &body, 201);
+        // The POS did not hear, and asks again: the same payment, never a second one.
+        let again = self.post("/v1/payments", &body, 200);
+        assert_eq!(first["ref"], again["ref"]);
+        first
+    }
+
+    pub(super) fn scan(&mut self, code: &str) {
+        self.codes.push(code.to_owned());
+        let scanner = self.scanner.as_ref().expect("a scanner");
+        assert!(scanner.wait_open(Duration::from_secs(10)), "the daemon opens the scanner");
+        scanner.scan(code).expect("a scan");
+    }
+
+    pub(super) fn payment(&self, payment: &Value) -> Value {
+        self.get(&format!("/v1/payments/{}", text(payment, "ref")))
+    }
+
+    /// Follows a payment by long polls.
+    pub(super) fn until_final(&self, payment: &Value, limit: Duration) -> Value {
+        let mut now = self.payment(payment);
+        while now["final"] != json!(true) {
+            self.not_longer_than(limit);
+            let (reference, seq) = (text(payment, "ref"), now["seq"].as_u64().expect("a seq"));
+            now = self.get(&format!("/v1/payments/{reference}?wait=10&after={seq}"));
+        }
+        now
+    }
+
+    /// Sets a payment against the gateway's books, to the cent.
+    pub(super) fn agrees(&self, payment: &Value) {
+        let books = self.books.get("/_sim/books").json();
+        let numbers: Vec<&str> =
+            payment["attempts"].as_array().expect("attempts").iter().map(|it| text(it, "out_trade_no")).collect();
+        let orders = books["orders"].as_array().expect("orders").iter();
+        let orders: Vec<&Value> = orders.filter(|it| numbers.contains(&text(it, "out_trade_no"))).collect();
+        let net: u64 = orders.iter().map(|order| order["net"].as_u64().expect("a net")).sum();
+        let money = text(payment, "money");
+        let said = if money == "taken" { payment["amount"].as_u64().expect("an amount") } else { 0 };
+        if money == "unknown" {
+            assert_eq!(payment["final"], json!(false));
+            return;
+        }
+        assert_eq!(net, said, "{payment:#}\n{orders:#?}");
+        let returned: u64 = orders.iter().map(|order| order["returned"].as_u64().expect("a sum")).sum();
+        assert!(money != "returned" || returned > 0, "returned is claimed: {payment:#}");
+    }
+
+    /// Whether the gateway refuses every way of taking this one back: then the terminal must say so and go on.
+    pub(super) fn is_unresolvable(&self, payment: &Value) -> bool {
+        let attention = self.get("/v1/attention");
+        let listed = attention["attention"].as_array().expect("a list").iter();
+        listed.into_iter().any(|it| it.to_string().contains(text(payment, "ref")))
+            && self.began.elapsed() > Duration::from_secs(150)
+    }
+
+    pub(super) fn saw_no_violation(&self) {
+        let books = self.books.get("/_sim/books").json();
+        assert_eq!(books["violations"]["counts"], json!({}), "{:#}", books["violations"]);
+        assert_eq!(books["audit"], Value::Null);
+    }
+
+    /// No code, no key and no token in the log at trace, in the ledger or in what the API tells.
+    pub(super) fn holds_no_secret(&self) {
+        let mut places: Vec<(String, Vec<u8>)> = Vec::new();
+        for entry in std::fs::read_dir(self.folder.path()).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            if name == "log" || name.starts_with("ledger") {
+                places.push((name, std::fs::read(path).expect("a file")));
+            }
+        }
+        places.push(("the API".into(), self.get("/v1/payments").to_string().into_bytes()));
+        let secrets = self.codes.iter().map(String::as_str).chain([KEY, TOKEN]);
+        for secret in secrets {
+            for (name, bytes) in &places {
+                let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!found, "a secret (..{}) stands in {name}", &secret[secret.len() - 4..]);
+            }
+        }
+    }
+
+    pub(super) fn not_longer_than(&self, limit: Duration) {
+        assert!(
+            self.began.elapsed() < limit,
+            "it takes too long: {}",
+            self.log().lines().rev().take(20).collect::<Vec<_>>().join("\n")
+        );
+    }
+
+    /// Waits without sleeping on a thread that must be killed to stop: nothing is ever sent.
+    pub(super) fn pause(&self, time: Duration) {
+        let (_keep, nothing) = mpsc::channel::<()>();
+        assert!(nothing.recv_timeout(time).is_err());
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        for child in [self.daemon.as_mut(), Some(&mut self.gateway)].into_iter().flatten() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+fn gateway(folder: &tempfile::TempDir, setup: &Setup) -> (Child, SocketAddr, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shroff-sim"));
+    command.args(["gateway", "--tls", "--key", KEY, "--mch-id", MCH, "--sign-type", setup.sign_type]);
+    command.arg("--dir").arg(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    if let Some(sub_mch_id) = setup.sub_mch_id {
+        command.args(["--sub-mch-id", sub_mch_id]);
+    }
+    let mut child = command.spawn().expect("the gateway");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut line).expect("its address");
+    let ready: Value = serde_json::from_str(&line).expect("JSON");
+    let http = text(&ready, "http").trim_start_matches("http://").parse().expect("an address");
+    let https = text(&ready, "https").to_owned();
+    for name in ["apiclient_key.pem", "apiclient_cert.pem", "apiclient_cert.p12"] {
+        let path = folder.path().join(name);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    }
+    (child, http, https)
+}
+
+fn config(setup: &Setup, https: &str, api: SocketAddr, scanner: Option<&PtyScanner>) -> String {
+    let lanes: String = (1..=setup.lanes).map(|lane| format!("[[lane]]\nid = \"{lane}\"\n")).collect();
+    let scanner = scanner
+        .map(|it| format!("[[scanner]]\nlane = \"1\"\nkind = \"serial\"\ndevice = \"{}\"\n", it.link().display()));
+    let certificate = if setup.p12 {
+        "client_cert_file = \"apiclient_cert.p12\""
+    } else {
+        "client_cert_file = \"apiclient_cert.pem\"\nclient_key_file = \"apiclient_key.pem\""
+    };
+    format!(
+        r#"[terminal]
+id = "E2E"
+store_id = "S1"
+store_name = "Test shop"
+currency = "HKD"
+mcc = "1001"
+
+[gateway]
+base_url = "{https}"
+ca_file = "ca.pem"
+appid = "wx8888888888888888"
+mch_id = "{MCH}"
+sub_mch_id = "{}"
+
+[gateway.v2]
+sign_type = "{}"
+key_file = "v2.key"
+{certificate}
+
+[policy]
+pay_timeout = 10
+query_timeout = 3
+first_query_after_password = 2
+give_up_after = 30
+
+[ledger]
+path = "ledger.sqlite"
+
+[api]
+socket = "api.sock"
+listen = "{api}"
+token_file = "token"
+
+{lanes}
+{}"#,
+        setup.sub_mch_id.unwrap_or_default(),
+        setup.sign_type,
+        scanner.unwrap_or_default(),
+    )
+}
