@@ -11,7 +11,7 @@ use crate::payment::answer::Receipt;
 use crate::payment::{
     Action, Alarm, AttemptRecord, CodeMark, Decline, Facts, MoneyState, PaymentRecord, Refused, State,
 };
-use crate::words::{ClientRef, CodeHint, Money, PaymentRef, WallTime};
+use crate::words::{ClientRef, CodeHint, LaneId, Money, PaymentRef, WallTime};
 
 /// Rows a list may ask for.
 const LIMIT_MAX: u32 = 500;
@@ -237,14 +237,32 @@ impl Ledger {
         find_client(&self.db, client_ref)
     }
 
-    /// Everything that is left to do or to watch, oldest first.
+    /// The names of everything that is left to do or to watch, oldest first.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn open_payments(&self) -> Result<Vec<PaymentRow>, LedgerError> {
+    pub fn open_payments(&self) -> Result<Vec<PaymentRef>, LedgerError> {
         let mut statement = self.db.prepare("SELECT ref FROM payments WHERE open = 1 ORDER BY ref")?;
-        let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        names.iter().filter_map(|name| find(&self.db, name).transpose()).collect()
+        let mut rows = statement.query([])?;
+        let mut names = Vec::new();
+        while let Some(row) = rows.next()? {
+            names.push(parsed(row, 0)?);
+        }
+        Ok(names)
+    }
+
+    /// The newest payment that holds `lane`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn newest_on_lane(&self, lane: &LaneId) -> Result<Option<PaymentRow>, LedgerError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT ref FROM payments WHERE open = 1 AND lane = ?1
+                AND state IN ('armed', 'submitting', 'customer_paying', 'verifying', 'reversing')
+             ORDER BY ref DESC LIMIT 1",
+        )?;
+        let name: Option<String> = statement.query_row([lane.as_str()], |row| row.get(0)).optional()?;
+        name.map_or(Ok(None), |name| find(&self.db, &name))
     }
 }
 

@@ -5,13 +5,13 @@ mod lane;
 mod requests;
 mod wakes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 pub use lane::LaneView;
 pub use requests::{Collected, NewPayment, Refusal, ScanVerdict};
 
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, PaymentRow};
 use crate::payment::{Call, Context, Heard, Op, Payment, Policy, State, Step};
 use crate::words::{Currency, LaneId, Now, OutTradeNo, PaymentRef, Tick};
 use lane::Lane;
@@ -49,8 +49,10 @@ pub struct Till {
     /// Everything that is left to do or to watch.
     payments: BTreeMap<PaymentRef, Payment>,
     wakes: Wakes,
-    /// Found at start and not asked about yet.
-    strangers: BTreeSet<PaymentRef>,
+    /// Found at start and not asked about yet, oldest first: names only, so that a start takes no longer for many.
+    strangers: VecDeque<PaymentRef>,
+    /// When the next of them is asked about; at once before the first.
+    next_stranger: Option<Tick>,
     lanes: BTreeMap<LaneId, Lane>,
     flying: BTreeMap<CallId, Flight>,
     last_call: u64,
@@ -100,7 +102,8 @@ impl Till {
             settings,
             payments: BTreeMap::new(),
             wakes: Wakes::default(),
-            strangers: BTreeSet::new(),
+            strangers: VecDeque::new(),
+            next_stranger: None,
             lanes,
             flying: BTreeMap::new(),
             last_call: 0,
@@ -115,7 +118,8 @@ impl Till {
     /// When [`Till::wake`] wants to be called at the latest.
     #[must_use]
     pub fn next_wake(&self) -> Option<Tick> {
-        self.wakes.first()
+        let stranger = (!self.strangers.is_empty()).then(|| self.next_stranger.unwrap_or_default());
+        [self.wakes.first(), stranger].into_iter().flatten().min()
     }
 
     /// Does everything the clock asks for.
@@ -123,14 +127,12 @@ impl Till {
     /// # Errors
     /// When a save failed: nothing more may be said, the process must stop and start again from disk.
     pub fn wake(&mut self, now: Now) -> Result<Vec<Outgoing>, LedgerError> {
-        let mut out = Vec::new();
+        let mut out = self.meet_strangers(now)?;
         while let Some(reference) = self.wakes.take_due(now.tick) {
             let Some(payment) = self.payments.get(&reference) else { continue };
             let luck = self.luck.draw();
             let cx = Context { now: now.tick, policy: &self.settings.policy, luck };
-            let stranger = self.strangers.remove(&reference);
-            let step = if stranger { payment.recover(now, &cx) } else { payment.wake(now, &cx) };
-            match step {
+            match payment.wake(now, &cx) {
                 Some(step) => out.extend(self.commit(step, now)?),
                 None => self.wakes.set(&reference, payment.wakes()),
             }
@@ -177,7 +179,13 @@ impl Till {
     /// Payments with something left to do or to watch.
     #[must_use]
     pub fn unsettled(&self) -> usize {
-        self.payments.len()
+        self.payments.len().saturating_add(self.strangers.len())
+    }
+
+    /// Payments found at start that were not asked about yet.
+    #[must_use]
+    pub fn unasked(&self) -> usize {
+        self.strangers.len()
     }
 
     /// The payments with something left to do or to watch, oldest first.
@@ -237,24 +245,54 @@ impl Till {
     }
 
     fn find_unsettled(&mut self, now: Now) -> Result<(), LedgerError> {
-        let rows = self.ledger.open_payments()?;
-        let mut wait = Duration::ZERO;
-        for (at, row) in rows.iter().enumerate() {
-            let payment =
-                Payment::found(&row.record, now.tick).map_err(|error| LedgerError::Damaged(error.to_string()))?;
-            let reference = row.record.facts.reference.clone();
-            if at >= RECOVERY_BURST {
-                wait = wait.saturating_add(RECOVERY_APART);
+        self.strangers = self.ledger.open_payments()?.into();
+        for (id, lane) in &mut self.lanes {
+            if let Some(row) = self.ledger.newest_on_lane(id)? {
+                lane.shows(&found(&row, now)?, now.tick);
+                // Somebody stands there and waits, so this one is asked about first.
+                let reference = &row.record.facts.reference;
+                self.strangers.retain(|stranger| stranger != reference);
+                self.strangers.push_front(reference.clone());
             }
-            if let Some(lane) = self.lanes.get_mut(&row.record.facts.lane) {
-                lane.shows(&payment, now.tick);
-            }
-            self.wakes.set(&reference, Some(now.tick.after(wait)));
-            self.strangers.insert(reference.clone());
-            self.payments.insert(reference, payment);
         }
         Ok(())
     }
+
+    /// Asks about what was found at start: a few at once, the rest as fast as the gateway's limit of queries allows.
+    fn meet_strangers(&mut self, now: Now) -> Result<Vec<Outgoing>, LedgerError> {
+        if self.strangers.is_empty() || self.next_stranger.is_some_and(|at| now.tick < at) {
+            return Ok(Vec::new());
+        }
+        let several = if self.next_stranger.is_none() { RECOVERY_BURST } else { 1 };
+        self.next_stranger = Some(now.tick.after(RECOVERY_APART));
+        let mut out = Vec::new();
+        for _ in 0..several {
+            let Some(reference) = self.strangers.pop_front() else { break };
+            out.extend(self.meet(&reference, now)?);
+        }
+        Ok(out)
+    }
+
+    /// Takes one payment from the ledger into memory and tells it that the process began anew.
+    fn meet(&mut self, reference: &PaymentRef, now: Now) -> Result<Option<Outgoing>, LedgerError> {
+        let Some(row) = self.ledger.payment(reference)? else { return Ok(None) };
+        let payment = found(&row, now)?;
+        let cx = Context { now: now.tick, policy: &self.settings.policy, luck: 0 };
+        let step = payment.recover(now, &cx);
+        self.payments.insert(reference.clone(), payment);
+        step.map(|step| self.commit(step, now)).transpose().map(Option::flatten)
+    }
+
+    /// Takes a payment that was found at start out of the line, because somebody asks for it now.
+    fn meet_early(&mut self, reference: &PaymentRef, now: Now) -> Result<Option<Outgoing>, LedgerError> {
+        let Some(at) = self.strangers.iter().position(|stranger| stranger == reference) else { return Ok(None) };
+        self.strangers.remove(at);
+        self.meet(reference, now)
+    }
+}
+
+fn found(row: &PaymentRow, now: Now) -> Result<Payment, LedgerError> {
+    Payment::found(&row.record, now.tick).map_err(|error| LedgerError::Damaged(error.to_string()))
 }
 
 impl Trouble {

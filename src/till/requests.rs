@@ -162,13 +162,15 @@ impl Till {
     /// # Errors
     /// The outer error as [`Till::wake`]; the inner one says why not.
     pub fn cancel(&mut self, reference: &PaymentRef, now: Now) -> Result<Result<Vec<Outgoing>, Refusal>, LedgerError> {
+        let mut out: Vec<Outgoing> = self.meet_early(reference, now)?.into_iter().collect();
         let Some(payment) = self.payments.get(reference) else {
             let known = self.ledger.payment(reference)?.is_some();
             return Ok(Err(if known { Refusal::AlreadyFinal } else { Refusal::NoSuchPayment }));
         };
         let cx = Context { now: now.tick, policy: &self.settings.policy, luck: 0 };
         let Some(step) = payment.cancel(now, &cx) else { return Ok(Err(Refusal::AlreadyFinal)) };
-        Ok(Ok(self.commit(step, now)?.into_iter().collect()))
+        out.extend(self.commit(step, now)?);
+        Ok(Ok(out))
     }
 
     /// Keeps that the POS has recorded the result.

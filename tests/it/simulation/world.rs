@@ -183,7 +183,9 @@ impl World {
     }
 
     pub(crate) fn is_settled(&self) -> bool {
-        self.till.as_ref().is_some_and(|till| till.payments().all(|payment| payment.state().is_final()))
+        self.till
+            .as_ref()
+            .is_some_and(|till| till.unasked() == 0 && till.payments().all(|payment| payment.state().is_final()))
     }
 
     pub(crate) fn unsettled(&self) -> String {
