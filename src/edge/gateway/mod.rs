@@ -23,6 +23,7 @@ pub use self::tls::{Identity, TlsError};
 use super::clock::Clock;
 use super::dice::Dice;
 use crate::dialect::{Dialect, Distrust, HttpReply, HttpRequest, REPLY_MAX, Stamp};
+use crate::payment::answer::{Class, PayAnswer, QueryAnswer, ReverseAnswer, ReverseRefusal};
 use crate::payment::{Answer, Call, Op, Policy};
 use crate::words::Tick;
 
@@ -227,6 +228,9 @@ impl Gateway {
     }
 
     fn learn(&self, host: Host, result: &Result<Answer, Doubt>) {
+        if result.as_ref().is_ok_and(is_throttled) {
+            lock(&self.pace).throttled(self.clock.tick());
+        }
         let mut hosts = lock(&self.hosts);
         match result {
             Err(Doubt::NotSent(why)) if why.blames_host() => hosts.missed(host, self.clock.tick()),
@@ -250,6 +254,17 @@ impl Gateway {
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Gateway({})", self.first)
+    }
+}
+
+/// Whether the gateway says that there are too many calls.
+fn is_throttled(answer: &Answer) -> bool {
+    match answer {
+        Answer::Pay(PayAnswer::Refused(refusal)) | Answer::Query(QueryAnswer::NoWord(refusal)) => {
+            refusal.class() == Class::Throttled
+        }
+        Answer::Reverse(ReverseAnswer::NotDone { why, .. }) => *why == ReverseRefusal::SlowDown,
+        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) => false,
     }
 }
 
