@@ -1,17 +1,21 @@
 //! Exit codes of the contract, and which failure has which.
 
+use std::io;
 use std::process::{ExitCode, Termination};
 
+use super::api::Trouble;
+use super::say;
 use crate::config::ConfigErrors;
 use crate::daemon::ServeError;
 use crate::ledger::LedgerError;
+use crate::words::{AuthCodeError, MoneyError};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// 0
     Fine,
-    /// 1: differences or attention found
+    /// 1: differences or attention found, or not paid
     Found,
     /// 65: bad data
     Data,
@@ -42,10 +46,14 @@ impl Termination for Exit {
     }
 }
 
+/// What was typed does not fit: exit code 65.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct BadData(pub(super) String);
+
 /// Says what went wrong on stderr, with all its causes, and picks the exit code.
-#[expect(clippy::print_stderr, reason = "this is where commands talk to people")]
 pub(super) fn explain(error: &anyhow::Error) -> Exit {
-    eprintln!("shroff: {error:#}");
+    say::tell(&format!("shroff: {error:#}"));
     code(error)
 }
 
@@ -53,17 +61,74 @@ fn code(error: &anyhow::Error) -> Exit {
     if error.is::<ConfigErrors>() {
         return Exit::Config;
     }
-    let ledger = error.downcast_ref::<LedgerError>().or_else(|| match error.downcast_ref::<ServeError>() {
-        Some(ServeError::Ledger(ledger)) => Some(ledger),
-        Some(ServeError::Gateway(_) | ServeError::Door { .. } | ServeError::System(_)) | None => None,
-    });
-    match (ledger, error.downcast_ref::<ServeError>()) {
-        (Some(LedgerError::Locked(_)), _) => Exit::Later,
-        (Some(LedgerError::Denied(_)), _) => Exit::Denied,
-        (Some(LedgerError::Damaged(_) | LedgerError::Newer { .. } | LedgerError::NotAFile(_)), _) => Exit::Data,
-        (Some(_), _) => Exit::Io,
-        (None, Some(ServeError::Gateway(_))) => Exit::Config,
-        (None, Some(ServeError::Door { .. })) => Exit::Unreachable,
-        (None, _) => Exit::Io,
+    if error.is::<BadData>() || error.is::<MoneyError>() || error.is::<AuthCodeError>() {
+        return Exit::Data;
+    }
+    if let Some(trouble) = error.downcast_ref::<Trouble>() {
+        return of_trouble(trouble);
+    }
+    if let Some(ledger) = error.downcast_ref::<LedgerError>() {
+        return of_ledger(ledger);
+    }
+    if let Some(io) = error.downcast_ref::<io::Error>() {
+        return if io.kind() == io::ErrorKind::PermissionDenied { Exit::Denied } else { Exit::Io };
+    }
+    match error.downcast_ref::<ServeError>() {
+        Some(ServeError::Ledger(ledger)) => of_ledger(ledger),
+        Some(ServeError::Gateway(_)) => Exit::Config,
+        Some(ServeError::Door { .. }) => Exit::Unreachable,
+        Some(ServeError::System(_)) | None => Exit::Io,
+    }
+}
+
+fn of_trouble(trouble: &Trouble) -> Exit {
+    match trouble {
+        Trouble::Unreachable { .. } | Trouble::Broken { .. } | Trouble::Strange { .. } => Exit::Unreachable,
+        Trouble::Denied { .. } => Exit::Denied,
+        Trouble::Refused(refused) if refused.retryable => Exit::Later,
+        Trouble::Refused(_) => Exit::Data,
+    }
+}
+
+fn of_ledger(error: &LedgerError) -> Exit {
+    match error {
+        LedgerError::Locked(_) => Exit::Later,
+        LedgerError::Denied(_) => Exit::Denied,
+        LedgerError::Damaged(_) | LedgerError::Newer { .. } | LedgerError::NotAFile(_) => Exit::Data,
+        LedgerError::Missing(_)
+        | LedgerError::ReadOnly
+        | LedgerError::Full
+        | LedgerError::Unfit(_)
+        | LedgerError::Io(_)
+        | LedgerError::Sqlite(_) => Exit::Io,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_its_code_whatever_was_said_around_it() {
+        let denied = || LedgerError::Denied("/var/lib/shroff/ledger.sqlite".into());
+        let cases = [
+            (anyhow::Error::from(denied()).context("the list"), Exit::Denied),
+            (ServeError::Ledger(denied()).into(), Exit::Denied),
+            (LedgerError::Damaged("a row".to_owned()).into(), Exit::Data),
+            (MoneyError::NotAnAmount.into(), Exit::Data),
+            (BadData("no such payment".to_owned()).into(), Exit::Data),
+            (Trouble::Denied { socket: "s".to_owned() }.into(), Exit::Denied),
+            (Trouble::Unreachable { socket: "s".to_owned(), why: "gone".to_owned() }.into(), Exit::Unreachable),
+            (io::Error::other("a disk").into(), Exit::Io),
+            (io::Error::from(io::ErrorKind::PermissionDenied).into(), Exit::Denied),
+        ];
+        for (error, wanted) in cases {
+            assert_eq!(code(&error), wanted, "{error:#}");
+        }
+        let outside: anyhow::Result<()> =
+            Err(Trouble::Broken { socket: "s".to_owned(), why: "gone".to_owned() }).context("the payment goes on");
+        assert_eq!(code(&outside.expect_err("broken")), Exit::Unreachable);
     }
 }

@@ -1,31 +1,112 @@
 //! Floor 5: commands for people. One file a command; data on stdout, talk on stderr.
 
+mod api;
+mod attention;
+mod cancel;
+mod completions;
+mod config;
 mod exit;
+mod follow;
+mod man;
+mod offline;
+mod pay;
+mod payments;
+mod say;
 mod serve;
+mod show;
+mod shown;
+mod verify;
+
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
 
+use crate::config::DEFAULT_PATH;
+
 /// A cashier terminal for WeChat Pay Quick Pay that knows where the money is.
 #[derive(Debug, Parser)]
-#[command(name = "shroff", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "shroff", version, about, after_help = EXIT_CODES, max_term_width = 100, arg_required_else_help = true)]
 pub struct Args {
+    /// The configuration
+    #[arg(long, global = true, value_name = "PATH", default_value = DEFAULT_PATH)]
+    config: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_CODES: &str = "Exit codes: 0 fine; 1 not paid, differences or attention found; 2 usage; 65 bad data; \
+    69 daemon or gateway not reachable; 74 input or output; 75 try later; 77 permission; 78 configuration";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon
     Serve(serve::ServeArgs),
+    /// Take a payment and follow it to its end
+    Pay(pay::PayArgs),
+    /// List payments, newest first
+    Payments(payments::PaymentsArgs),
+    /// Show a payment with every attempt and its journal
+    Show(show::ShowArgs),
+    /// Cancel a payment
+    Cancel(cancel::CancelArgs),
+    /// List what a person must look at
+    Attention(attention::AttentionArgs),
+    /// Check the journal's hash chain and the ledger's integrity
+    Verify(verify::VerifyArgs),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print a shell's completions
+    Completions(completions::CompletionsArgs),
+    /// Write manual pages
+    Man(man::ManArgs),
+}
+
+/// One JSON document instead of text for people.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Json {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Does what the command line says. The value is the process's exit code.
 #[must_use]
 pub fn run(args: Args) -> Exit {
+    let path = args.config.as_path();
     let outcome = match args.command {
-        Command::Serve(args) => serve::run(&args),
+        Command::Serve(args) => serve::run(path, &args),
+        Command::Pay(args) => pay::run(path, args),
+        Command::Payments(args) => payments::run(path, &args),
+        Command::Show(args) => show::run(path, &args),
+        Command::Cancel(args) => cancel::run(path, &args),
+        Command::Attention(args) => attention::run(path, &args),
+        Command::Verify(args) => verify::run(path, &args),
+        Command::Config(command) => config::run(path, &command),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     outcome.unwrap_or_else(|error| exit::explain(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_configuration_may_be_named_before_or_after_the_command() {
+        for line in [["shroff", "--config", "c.toml", "attention"], ["shroff", "attention", "--config", "c.toml"]] {
+            let args = Args::try_parse_from(line).expect("a command line");
+            assert_eq!(args.config, PathBuf::from("c.toml"));
+        }
+    }
 }

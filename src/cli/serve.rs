@@ -1,28 +1,25 @@
 //! `shroff serve`: the daemon.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracing_subscriber::EnvFilter;
 
 use super::Exit;
-use crate::config::{Config, DEFAULT_PATH};
+use crate::config::Config;
 
 /// What `serve` is told.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArgs {
-    /// The configuration
-    #[arg(long, value_name = "PATH", default_value = DEFAULT_PATH)]
-    config: PathBuf,
     /// How much to say: error, warn, info, debug, trace, or a filter such as shroff=debug
     #[arg(long, env = "SHROFF_LOG", default_value = "info", value_name = "LEVEL")]
     log: String,
 }
 
-pub(super) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(path: &Path, args: &ServeArgs) -> anyhow::Result<Exit> {
     listen(&args.log)?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let config = Config::load(&args.config, credentials.as_deref())?;
+    let config = Config::load(path, credentials.as_deref())?;
     crate::daemon::serve(&config)?;
     Ok(Exit::Fine)
 }

@@ -110,15 +110,20 @@ pub(super) fn ledger(r: &mut Reader<'_>, beside: &Path) -> Option<PathBuf> {
     Some(beside.join(path))
 }
 
-pub(super) fn api(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<Api> {
+/// The API's Unix socket.
+pub(super) fn socket(r: &mut Reader<'_>, beside: &Path) -> Option<PathBuf> {
     let socket = r.text("socket", |text| !text.is_empty() && !text.contains('\0'));
-    let socket = socket.map(|path| secrets.beside.join(path)).filter(|path| {
+    socket.map(|path| beside.join(path)).filter(|path| {
         let fits = path.as_os_str().len() <= SOCKET_PATH_MAX;
         if !fits {
             r.refuse("socket", "a path of at most 107 bytes, the folder included");
         }
         fits
-    });
+    })
+}
+
+pub(super) fn api(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<Api> {
+    let socket = socket(r, secrets.beside);
     let listen = r.optional::<SocketAddr>("listen").and_then(|listen| {
         let outside = listen.is_some_and(|address| !address.ip().is_loopback());
         if outside {

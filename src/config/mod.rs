@@ -9,6 +9,7 @@ mod devices;
 mod error;
 mod gateway;
 mod keys;
+mod local;
 mod origin;
 mod policy;
 mod raw;
@@ -22,6 +23,7 @@ pub use devices::{DeviceName, Display, DisplayKind, Handshake, Parity, Scanner, 
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use gateway::{BaseUrl, ClientIdentity, Gateway, GatewayApi, PlatformKey, SignType, TerminalIp, V2, V3};
 pub use keys::{KEYS, Key};
+pub use local::Local;
 pub use origin::{Origin, Row, rows};
 pub use secrets::FileError;
 
