@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::sim::book::{Book, Op, Order, Rules, UnknownReverse};
+use crate::sim::book::{Book, Op, Order, Rules, State as OrderState, UnknownReverse};
 use crate::sim::faults::Rule;
 use crate::words::Tick;
 
 use super::http::{Reply, Request};
-use super::{LogLine, State};
+use super::world::{LogLine, State};
 
 /// Answers a request to `/_sim/`.
 pub(super) fn answer(state: &mut State, request: &Request, now: Tick) -> Reply {
@@ -34,7 +34,7 @@ pub(super) fn answer(state: &mut State, request: &Request, now: Tick) -> Reply {
         }),
         ("GET", "/_sim/config") => ok(&config(state.book.rules())),
         ("POST", "/_sim/config") => with(request, |change: Change| {
-            let rules = change.applied_to(state.book.rules().clone());
+            let rules = change.applied_to(state.book.rules());
             state.book.set_rules(rules);
             ok(&config(state.book.rules()))
         }),
@@ -97,7 +97,7 @@ struct Change {
 }
 
 impl Change {
-    fn applied_to(&self, old: Rules) -> Rules {
+    fn applied_to(&self, old: &Rules) -> Rules {
         let seconds = |new: Option<u64>, old: Duration| new.map_or(old, Duration::from_secs);
         let or_never = |new: Option<u64>, old: Option<Duration>| match new {
             None => old,
@@ -162,7 +162,7 @@ fn order(order: &Order) -> Value {
     let life = order.life().iter().map(|(at, state)| json!({ "state": state.word(), "at_ms": millis(*at) }));
     json!({
         "out_trade_no": order.out_trade_no(),
-        "state": order.state().map(super::super::book::State::word),
+        "state": order.state().map(OrderState::word),
         "amount": order.amount().map(crate::words::Money::minor),
         "currency": order.amount().map(crate::words::Money::currency),
         "mch_id": order.mch_id(),

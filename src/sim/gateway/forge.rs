@@ -54,7 +54,7 @@ fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
         Forgery::Set { field, value } => drop(fields.insert(field.clone().into_owned(), value.clone().into_owned())),
         Forgery::Drop { field } => drop(fields.remove(field.as_ref())),
         Forgery::WrongAmount => {
-            replace("total_fee", &|fee| fee.parse::<u64>().unwrap_or(0).saturating_add(1).to_string())
+            replace("total_fee", &|fee| fee.parse::<u64>().unwrap_or(0).saturating_add(1).to_string());
         }
         Forgery::WrongCurrency => replace("fee_type", &|fee| if fee == "USD" { "EUR" } else { "USD" }.to_owned()),
         Forgery::WrongOrder => replace("out_trade_no", &|_| "SOMEBODY-ELSES-0001".to_owned()),

@@ -1,11 +1,10 @@
 //! A WeChat Pay gateway on loopback: v2 over plain HTTP and over TLS. It keeps books, and misbehaves on request: by
 //! the payment code's digits (see [`crate::sim::faults::SCENARIOS`]) or by rules posted to `/_sim/faults`.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,8 +15,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::words::Tick;
 
-use super::book::{Book, Kind, Op, Rules};
-use super::faults::{Arrival, Course, Delivery, Faults, Rule};
+use super::book::{Book, Rules};
+use super::faults::Rule;
 
 mod admin;
 mod answer;
@@ -28,17 +27,13 @@ mod run;
 mod sign;
 mod tls;
 mod v2;
+mod world;
 mod xml;
 
 pub use run::{Args, run};
 pub use sign::SignType;
 
-use clock::Clock;
-use http::{Reply, Request};
-use v2::{Asked, Desk};
-
-/// How many requests the log keeps.
-const LOG_MAX: usize = 1_000;
+use world::{Next, World};
 
 /// How many connections are served at once; more wait.
 const CONNECTIONS_MAX: usize = 1_024;
@@ -124,11 +119,7 @@ impl Gateway {
             https = Some((bind(address).await?, TlsAcceptor::from(papers.server)));
         }
         let certificate_on_plain = !options.plain_lacks_certificate;
-        let world = Arc::new(World {
-            merchant: options.merchant,
-            clock: Clock::start(),
-            state: Mutex::new(State { book: Book::new(options.rules), ..State::default() }),
-        });
+        let world = Arc::new(World::new(options.merchant, options.rules));
         let addresses = (http.local_addr()?, https.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?);
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(http, Door::Plain { certificate: certificate_on_plain }, Arc::clone(&world)));
@@ -176,7 +167,7 @@ impl Running {
 
     /// Lets `act` at the book itself, with the moment it is.
     pub fn with_book<T>(&self, act: impl FnOnce(&mut Book, Tick) -> T) -> T {
-        let now = self.world.clock.now();
+        let now = self.world.now();
         let mut state = self.world.lock();
         state.book.advance(now);
         act(&mut state.book, now)
@@ -208,41 +199,10 @@ impl Running {
     }
 }
 
-/// What all connections share.
-struct World {
-    merchant: Merchant,
-    clock: Clock,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    book: Book,
-    faults: Faults,
-    log: VecDeque<LogLine>,
-    answers: u64,
-}
-
-struct LogLine {
-    at: Tick,
-    op: Op,
-    out_trade_no: String,
-    code_hint: String,
-    course: Option<String>,
-    answer: String,
-}
-
 #[derive(Clone)]
 enum Door {
     Plain { certificate: bool },
     Tls(TlsAcceptor),
-}
-
-/// What happens on the connection after a request.
-enum Next {
-    Answer(Reply, Delivery),
-    Close,
-    Hang,
 }
 
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -294,103 +254,5 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, world: Arc<W
     }
 }
 
-impl World {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn meet(self: &Arc<Self>, request: &Request, certificate: bool) -> Next {
-        let now = self.clock.now();
-        let mut state = self.lock();
-        if request.path.starts_with("/_sim/") {
-            return Next::Answer(admin::answer(&mut state, request, now), Delivery::Arrives);
-        }
-        let Some(op) = op_of(&request.path) else {
-            return Next::Answer(forge::html(404, "Not Found"), Delivery::Arrives);
-        };
-        if request.method != "POST" {
-            let reply = forge::reply(answer::Answer::failed("请使用post方法"), &[], "", SignType::Md5);
-            return Next::Answer(reply, Delivery::Arrives);
-        }
-        let asked = Asked::read(op, &request.body, now);
-        let number = asked.number(&state.book);
-        if request.path.starts_with("/secapi/") && !certificate {
-            state.book.note(Kind::NoCertificate, &number, now);
-            return Next::Answer(forge::html(400, forge::NO_CERTIFICATE), Delivery::Arrives);
-        }
-        let code = (op == Op::Pay).then(|| asked.get("auth_code")).filter(|code| !code.is_empty());
-        if let Some(code) = code {
-            state.book.show_code(code, now);
-        }
-        let course = state.faults.take(op, &number, code);
-        match course.arrival {
-            Arrival::LoseRequest | Arrival::HangRequest => state.note(now, &asked, &number, &course, "(lost)"),
-            Arrival::LandLate { after_ms } => {
-                state.note(now, &asked, &number, &course, "(later)");
-                drop(state);
-                self.land_late(asked, course, Duration::from_millis(after_ms));
-                return Next::Close;
-            }
-            Arrival::Arrives | Arrival::Doubled => return self.act(&mut state, &asked, &course, now),
-        }
-        if course.arrival == Arrival::HangRequest { Next::Hang } else { Next::Close }
-    }
-
-    /// Acts on what arrived, once or twice, and makes the reply.
-    fn act(&self, state: &mut State, asked: &Asked, course: &Course, now: Tick) -> Next {
-        let number = asked.number(&state.book);
-        let desk = Desk { merchant: &self.merchant, clock: self.clock, now };
-        let mut answer = asked.act(&mut state.book, desk, course, false);
-        if course.arrival == Arrival::Doubled {
-            asked.act(&mut state.book, desk, course, true);
-        }
-        state.note(now, asked, &number, course, &answer.word());
-        state.answers = state.answers.saturating_add(1);
-        if answer.signed {
-            answer = answer.with("nonce_str", &format!("{:032X}", u128::from(state.answers).wrapping_mul(NONCES)));
-        }
-        Next::Answer(forge::reply(answer, &course.forgeries, &self.merchant.key, asked.sign_type()), course.delivery)
-    }
-
-    /// Acts later, unless the gateway is gone by then. Nobody hears the answer.
-    fn land_late(self: &Arc<Self>, asked: Asked, course: Course, after: Duration) {
-        let world = Arc::downgrade(self);
-        drop(tokio::spawn(async move {
-            sleep(after).await;
-            let Some(world) = world.upgrade() else { return };
-            let now = world.clock.now();
-            world.act(&mut world.lock(), &asked, &course, now);
-        }));
-    }
-}
-
-/// Spreads the answers' serial over 32 hex digits, so that no two nonces look alike. Nothing depends on chance here.
-const NONCES: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
-
-impl State {
-    fn note(&mut self, at: Tick, asked: &Asked, number: &str, course: &Course, answer: &str) {
-        if self.log.len() >= LOG_MAX {
-            self.log.pop_front();
-        }
-        let code = asked.get("auth_code");
-        self.log.push_back(LogLine {
-            at,
-            op: asked.op,
-            out_trade_no: number.to_owned(),
-            code_hint: code.get(code.len().saturating_sub(4)..).unwrap_or_default().to_owned(),
-            course: (!course.is_smooth()).then(|| format!("{course:?}")),
-            answer: answer.to_owned(),
-        });
-    }
-}
-
-fn op_of(path: &str) -> Option<Op> {
-    match path {
-        "/pay/micropay" => Some(Op::Pay),
-        "/pay/orderquery" => Some(Op::Query),
-        "/secapi/pay/reverse" => Some(Op::Reverse),
-        "/secapi/pay/refund" => Some(Op::Refund),
-        "/pay/refundquery" => Some(Op::RefundQuery),
-        _ => None,
-    }
-}
+#[cfg(test)]
+mod tests;
