@@ -3,3 +3,5 @@
 //! ours cannot agree with itself.
 
 pub mod book;
+pub mod faults;
+pub mod gateway;

@@ -23,7 +23,8 @@ pub use reverse::ReverseOutcome;
 pub use violations::{Kind, Violation, Violations};
 
 /// The endpoints, by what they are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Op {
     /// Submit Quick Pay.
     Pay,
@@ -66,6 +67,12 @@ pub struct Book {
     due: BTreeSet<(Tick, usize, Due)>,
     entries: Vec<Entry>,
     violations: Violations,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self::new(Rules::default())
+    }
 }
 
 /// What a query learns.

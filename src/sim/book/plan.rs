@@ -49,7 +49,8 @@ impl Default for Rules {
 }
 
 /// The two readings of "a reversal of an order that does not exist succeeds". No source says which is true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum UnknownReverse {
     /// It is forgotten: a pay that comes later may still charge.
     Forgets,

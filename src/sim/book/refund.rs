@@ -81,6 +81,11 @@ impl Book {
         self.refunds.get(out_refund_no)
     }
 
+    /// Every refund that was accepted, by its number.
+    pub fn refunds(&self) -> impl Iterator<Item = &Refund> + '_ {
+        self.refunds.values()
+    }
+
     /// Whether the refund has arrived: `SUCCESS`, or still `PROCESSING`.
     #[must_use]
     pub fn refund_status(&self, refund: &Refund) -> &'static str {

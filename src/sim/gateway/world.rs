@@ -1,0 +1,161 @@
+//! What all connections share, and what happens to a request between its arrival and its answer.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::sim::book::{Book, Kind, Op, Rules};
+use crate::sim::faults::{Arrival, Course, Delivery, Faults};
+use crate::words::Tick;
+
+use super::answer::Answer;
+use super::clock::Clock;
+use super::http::{Reply, Request};
+use super::v2::{Asked, Desk};
+use super::{Merchant, SignType, admin, forge};
+
+/// How many requests the log keeps.
+const LOG_MAX: usize = 1_000;
+
+/// What all connections share.
+pub(super) struct World {
+    merchant: Merchant,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) book: Book,
+    pub(super) faults: Faults,
+    pub(super) log: VecDeque<LogLine>,
+    answers: u64,
+}
+
+pub(super) struct LogLine {
+    pub(super) at: Tick,
+    pub(super) op: Op,
+    pub(super) out_trade_no: String,
+    pub(super) code_hint: String,
+    pub(super) course: Option<String>,
+    pub(super) answer: String,
+}
+
+/// What happens on the connection after a request.
+pub(super) enum Next {
+    Answer(Reply, Delivery),
+    Close,
+    Hang,
+}
+
+impl World {
+    pub(super) fn new(merchant: Merchant, rules: Rules) -> Self {
+        let state = State { book: Book::new(rules), ..State::default() };
+        Self { merchant, clock: Clock::start(), state: Mutex::new(state) }
+    }
+
+    pub(super) fn now(&self) -> Tick {
+        self.clock.now()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn meet(self: &Arc<Self>, request: &Request, certificate: bool) -> Next {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        if request.path.starts_with("/_sim/") {
+            return Next::Answer(admin::answer(&mut state, request, now), Delivery::Arrives);
+        }
+        let Some(op) = op_of(&request.path) else {
+            return Next::Answer(forge::html(404, "Not Found"), Delivery::Arrives);
+        };
+        if request.method != "POST" {
+            let reply = forge::reply(Answer::failed("请使用post方法"), &[], "", SignType::Md5);
+            return Next::Answer(reply, Delivery::Arrives);
+        }
+        let asked = Asked::read(op, &request.body, now);
+        let number = asked.number(&state.book);
+        if request.path.starts_with("/secapi/") && !certificate {
+            state.book.note(Kind::NoCertificate, &number, now);
+            return Next::Answer(forge::html(400, forge::NO_CERTIFICATE), Delivery::Arrives);
+        }
+        let code = (op == Op::Pay).then(|| asked.get("auth_code")).filter(|code| !code.is_empty());
+        if let Some(code) = code {
+            state.book.show_code(code, now);
+        }
+        let course = state.faults.take(op, &number, code);
+        match course.arrival {
+            Arrival::LoseRequest | Arrival::HangRequest => state.note(now, &asked, &number, &course, "(lost)"),
+            Arrival::LandLate { after_ms } => {
+                state.note(now, &asked, &number, &course, "(later)");
+                drop(state);
+                self.land_late(asked, course, Duration::from_millis(after_ms));
+                return Next::Close;
+            }
+            Arrival::Arrives | Arrival::Doubled => return self.act(&mut state, &asked, &course, now),
+        }
+        if course.arrival == Arrival::HangRequest { Next::Hang } else { Next::Close }
+    }
+
+    /// Acts on what arrived, once or twice, and makes the reply.
+    fn act(&self, state: &mut State, asked: &Asked, course: &Course, now: Tick) -> Next {
+        let number = asked.number(&state.book);
+        let desk = Desk { merchant: &self.merchant, clock: self.clock, now };
+        let mut answer = asked.act(&mut state.book, desk, course, false);
+        if course.arrival == Arrival::Doubled {
+            asked.act(&mut state.book, desk, course, true);
+        }
+        state.note(now, asked, &number, course, &answer.word());
+        state.answers = state.answers.saturating_add(1);
+        if answer.signed {
+            answer = answer.with("nonce_str", &format!("{:032X}", u128::from(state.answers).wrapping_mul(NONCES)));
+        }
+        Next::Answer(forge::reply(answer, &course.forgeries, &self.merchant.key, asked.sign_type()), course.delivery)
+    }
+
+    /// Acts later, unless the gateway is gone by then. Nobody hears the answer.
+    fn land_late(self: &Arc<Self>, asked: Asked, course: Course, after: Duration) {
+        let world = Arc::downgrade(self);
+        drop(tokio::spawn(async move {
+            sleep(after).await;
+            let Some(world) = world.upgrade() else { return };
+            let now = world.clock.now();
+            world.act(&mut world.lock(), &asked, &course, now);
+        }));
+    }
+}
+
+/// Spreads the answers' serial over 32 hex digits, so that no two nonces look alike. Nothing depends on chance here.
+const NONCES: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+
+impl State {
+    fn note(&mut self, at: Tick, asked: &Asked, number: &str, course: &Course, answer: &str) {
+        if self.log.len() >= LOG_MAX {
+            self.log.pop_front();
+        }
+        let code = asked.get("auth_code");
+        self.log.push_back(LogLine {
+            at,
+            op: asked.op,
+            out_trade_no: number.to_owned(),
+            code_hint: code.get(code.len().saturating_sub(4)..).unwrap_or_default().to_owned(),
+            course: (!course.is_smooth()).then(|| format!("{course:?}")),
+            answer: answer.to_owned(),
+        });
+    }
+}
+
+fn op_of(path: &str) -> Option<Op> {
+    match path {
+        "/pay/micropay" => Some(Op::Pay),
+        "/pay/orderquery" => Some(Op::Query),
+        "/secapi/pay/reverse" => Some(Op::Reverse),
+        "/secapi/pay/refund" => Some(Op::Refund),
+        "/pay/refundquery" => Some(Op::RefundQuery),
+        _ => None,
+    }
+}
