@@ -135,7 +135,7 @@ pub static SCENARIOS: &[Scenario] = &[
     one(501, "must be reversed; all goes well", || vec![HIDDEN, BEHIND]),
     one(502, "must be reversed; recall=Y three times", || vec![HIDDEN, BEHIND, (Op::Reverse, 3, claims(true))]),
     one(503, "must be reversed; the window is over", || {
-        vec![HIDDEN, BEHIND, (Op::Reverse, 0, refuses("REVERSE_EXPIRE"))]
+        vec![HIDDEN, BEHIND, (Op::Reverse, 0, refuses_for_good("REVERSE_EXPIRE"))]
     }),
     one(504, "must be reversed; SYSTEMERROR three times", || {
         vec![HIDDEN, BEHIND, (Op::Reverse, 3, refuses("SYSTEMERROR"))]
@@ -178,6 +178,10 @@ const fn stale(by_s: u64) -> Fault {
 
 const fn refuses(code: &'static str) -> Fault {
     Fault::Deed(Deed::ErrCode { code: Code::Borrowed(code), does: false, recall: true })
+}
+
+const fn refuses_for_good(code: &'static str) -> Fault {
+    Fault::Deed(Deed::ErrCode { code: Code::Borrowed(code), does: false, recall: false })
 }
 
 const fn hides(code: &'static str) -> Fault {

@@ -207,6 +207,33 @@ async fn a_recall_loop_ends_after_as_many_times_as_it_was_told() {
 }
 
 #[tokio::test]
+async fn a_refund_can_be_asked_about_by_its_own_number() {
+    let gateway = start().await;
+    believed(&gateway, PAY, pay("order-1", CODE), SignType::Md5).await;
+    let mut refund = about("order-1");
+    refund.extend([("out_refund_no", "refund-1"), ("total_fee", "8800"), ("refund_fee", "800")].map(owned));
+    let accepted = believed(&gateway, "/secapi/pay/refund", refund, SignType::Md5).await;
+    assert_eq!((accepted["result_code"].as_str(), accepted["refund_fee"].as_str()), ("SUCCESS", "800"));
+    let known = believed(&gateway, "/pay/refundquery", order(&[("out_refund_no", "refund-1")]), SignType::Md5).await;
+    assert_eq!((known["refund_count"].as_str(), known["refund_status_0"].as_str()), ("1", "SUCCESS"));
+    assert_eq!(known["refund_id_0"], accepted["refund_id"]);
+    let unknown = believed(&gateway, "/pay/refundquery", order(&[("out_refund_no", "refund-2")]), SignType::Md5).await;
+    assert_eq!(unknown["err_code"], "REFUNDNOTEXIST");
+    assert_eq!(gateway.book().net("order-1"), 8000);
+}
+
+#[tokio::test]
+async fn another_sub_merchant_sees_no_order_and_reverses_nothing_yet_hears_success() {
+    let gateway = start().await;
+    believed(&gateway, PAY, pay("order-1", CODE), SignType::Md5).await;
+    let mut stranger = about("order-1");
+    stranger.insert("sub_mch_id".to_owned(), "1999".to_owned());
+    assert_eq!(believed(&gateway, QUERY, stranger.clone(), SignType::Md5).await["err_code"], "ORDERNOTEXIST");
+    assert_eq!(believed(&gateway, REVERSE, stranger, SignType::Md5).await["result_code"], "SUCCESS");
+    assert_eq!(gateway.book().net("order-1"), 8800);
+}
+
+#[tokio::test]
 async fn a_huge_reply_comes_in_full_to_whoever_wants_it() {
     let gateway = start().await;
     gateway.add(Rule::once(Op::Query, Delivery::Huge { mb: 1 }));
@@ -236,7 +263,11 @@ fn order(more: &[(&str, &str)]) -> Fields {
     let merchant = Options::default().merchant;
     let common = [("appid", merchant.appid.as_str()), ("mch_id", &merchant.mch_id), ("sub_mch_id", "1888")];
     let fields = common.into_iter().chain([("nonce_str", "n")]).chain(more.iter().copied());
-    fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    fields.map(owned).collect()
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 fn about(out_trade_no: &str) -> Fields {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::sim::book::{
-    Book, Code, Fate, Kind, Op, PayOutcome, PayRequest, Plan, QueryOutcome, RefundOutcome, RefundPlan, RefundRequest,
-    ReverseOutcome, ReversePlan, Say, State, Transaction,
+    Book, Code, Fate, Kind, Op, PayOutcome, PayRequest, Plan, QueryOutcome, Refund, RefundOutcome, RefundPlan,
+    RefundRequest, ReverseOutcome, ReversePlan, Say, State, Transaction,
 };
 use crate::sim::faults::{Course, Says};
 use crate::words::{Money, OutTradeNo, Tick};
@@ -57,8 +57,15 @@ impl Asked {
         self.fields.as_ref().ok().and_then(SignType::of).unwrap_or_default()
     }
 
-    /// The order it is about: `transaction_id` wins.
+    /// The order it is about: `transaction_id` wins, and for a refund query the refund's own numbers come first.
     pub(super) fn number(&self, book: &Book) -> String {
+        if self.op == Op::RefundQuery && (self.has("refund_id") || self.has("out_refund_no")) {
+            return book
+                .refunds()
+                .find(|refund| self.means(refund))
+                .map_or("", |refund| &refund.out_trade_no)
+                .to_owned();
+        }
         let by_transaction = self.get("transaction_id").parse::<Transaction>().ok();
         let order = by_transaction.filter(|_| self.op != Op::Pay).and_then(|number| book.order_of(number));
         order.map_or_else(|| self.get("out_trade_no"), |order| order.out_trade_no()).to_owned()
@@ -70,10 +77,11 @@ impl Asked {
             return refusal;
         }
         let number = self.number(book);
-        if self.op != Op::Pay && !self.has("transaction_id") && !self.has("out_trade_no") {
-            return self.lacks(book, desk, "out_trade_no");
-        }
+        let named = ["transaction_id", "out_trade_no", "out_refund_no", "refund_id"].iter().any(|name| self.has(name));
         match self.op {
+            _ if !named => self.lacks(book, desk, "out_trade_no"),
+            Op::RefundQuery if number.is_empty() => self.fail("REFUNDNOTEXIST", None),
+            _ if number.is_empty() => self.fail("INVALID_TRANSACTIONID", None),
             Op::Pay => self.pay(book, desk, course, copy),
             Op::Query => self.query(book, desk, course, &number),
             Op::Reverse => self.reverse(book, desk, course, &number),
@@ -190,7 +198,7 @@ impl Asked {
         if let Some(Says::Fail { say, .. }) = &course.says {
             return self.says(say, None);
         }
-        let order = book.order(number).filter(|order| order.sub_mch_id() == self.get("sub_mch_id"));
+        let order = book.order(number).filter(|_| !self.is_strangers(book, number));
         match (outcome, order) {
             (QueryOutcome::Refused { err_code }, _) => self.fail(&err_code, None),
             (QueryOutcome::Found { .. }, None) => self.fail("ORDERNOTEXIST", None),
@@ -205,12 +213,9 @@ impl Asked {
     }
 
     fn reverse(&self, book: &mut Book, desk: Desk<'_>, course: &Course, number: &str) -> Answer {
-        let stranger = book
-            .order(number)
-            .is_some_and(|order| order.state().is_some() && order.sub_mch_id() != self.get("sub_mch_id"));
         let plan = match &course.says {
             // Reported of the real one: with a wrong merchant it says SUCCESS, and nothing is revoked.
-            _ if stranger => ReversePlan::OnlyClaims { recall: false },
+            _ if self.is_strangers(book, number) => ReversePlan::OnlyClaims { recall: false },
             None => ReversePlan::Honest,
             Some(Says::OnlyClaims { recall }) => ReversePlan::OnlyClaims { recall: *recall },
             Some(Says::Fail { say, does: true, recall }) => ReversePlan::Hides { err_code: code(say), recall: *recall },
@@ -237,6 +242,7 @@ impl Asked {
             refund: minor("refund_fee"),
         };
         let plan = match &course.says {
+            _ if self.is_strangers(book, number) => RefundPlan::Refuses(Code::Borrowed("ORDERNOTEXIST")),
             Some(Says::Fail { say, does: true, .. }) => RefundPlan::Hides(code(say)),
             Some(Says::Fail { say, does: false, .. }) => RefundPlan::Refuses(code(say)),
             Some(Says::OnlyClaims { .. }) | None => RefundPlan::Honest,
@@ -258,9 +264,7 @@ impl Asked {
 
     fn refund_query(&self, book: &mut Book, desk: Desk<'_>, number: &str) -> Answer {
         let mut refunds = book.refund_query(number, desk.now);
-        if self.has("out_refund_no") {
-            refunds.retain(|refund| refund.out_refund_no == self.get("out_refund_no"));
-        }
+        refunds.retain(|refund| self.means(refund));
         if refunds.is_empty() {
             return self.fail("REFUNDNOTEXIST", None);
         }
@@ -276,6 +280,21 @@ impl Asked {
                 .with(&format!("refund_success_time_{n}"), &desk.clock.beijing(refund.at, "%Y-%m-%d %H:%M:%S"));
         }
         answer
+    }
+
+    /// Whether a refund query asks about this one: `refund_id` wins, then `out_refund_no`; without either, about all.
+    fn means(&self, refund: &Refund) -> bool {
+        match (self.get("refund_id"), self.get("out_refund_no")) {
+            ("", "") => true,
+            ("", out_refund_no) => refund.out_refund_no == out_refund_no,
+            (refund_id, _) => refund.refund_id == refund_id,
+        }
+    }
+
+    /// The order was opened for another sub-merchant than the request names.
+    fn is_strangers(&self, book: &Book, number: &str) -> bool {
+        let order = book.order(number).filter(|order| order.state().is_some());
+        order.is_some_and(|order| order.sub_mch_id() != self.get("sub_mch_id"))
     }
 
     fn succeed(&self) -> Answer {
