@@ -174,8 +174,7 @@ impl Daemon {
         Payment::read(value).map_err(|error| self.strange(&error.to_string()))
     }
 
-    /// Where it listens.
-    pub(super) fn socket(&self) -> String {
+    fn socket(&self) -> String {
         self.socket.display().to_string()
     }
 

@@ -64,7 +64,7 @@ fn check(path: &Path, output: Json) -> anyhow::Result<Exit> {
     let config = loaded?;
     let (terminal, merchant) = (&config.terminal, &config.gateway.mch_id);
     say::print(&format!(
-        "{} {}: terminal {}, merchant {merchant}, {}, at {}; {} lanes, {} scanners, {} displays\n",
+        "{} is {}: terminal {}, merchant {merchant}, {}, at {}; lanes: {}, scanners: {}, displays: {}\n",
         path.display(),
         say::coloured("fine", true),
         terminal.id,

@@ -75,7 +75,7 @@ impl<'a> Follower<'a> {
         let asking = async {
             match daemon.post(&path, body.to_vec()).await {
                 Err(trouble) if trouble.passes() && !matches!(trouble, Trouble::Unreachable { .. }) => {
-                    insist(daemon, self.clock, || daemon.post(&path, body.to_vec())).await
+                    insist(self.clock, || daemon.post(&path, body.to_vec())).await
                 }
                 answered => answered,
             }
@@ -90,7 +90,7 @@ impl<'a> Follower<'a> {
     ///
     /// # Errors
     /// When the daemon stays away, or refuses to tell.
-    pub(super) async fn to_the_end(&mut self, mut told: Told) -> Result<Option<Told>, Trouble> {
+    pub(super) async fn follow(&mut self, mut told: Told) -> Result<Option<Told>, Trouble> {
         let mut before = None;
         loop {
             let scene = Scene::of(&told.payment);
@@ -112,7 +112,7 @@ impl<'a> Follower<'a> {
     /// When the daemon stays away, or refuses.
     pub(super) async fn acknowledge(&self, payment: &Payment) -> Result<(), Trouble> {
         let (daemon, path) = (self.daemon, ["v1", "payments", payment.reference.as_str(), "ack"]);
-        insist(daemon, self.clock, || daemon.post(&path, Vec::new())).await.map(drop)
+        insist(self.clock, || daemon.post(&path, Vec::new())).await.map(drop)
     }
 
     async fn news(&mut self, payment: &Payment) -> Result<Option<Told>, Trouble> {
@@ -120,7 +120,7 @@ impl<'a> Follower<'a> {
         let path = ["v1", "payments", payment.reference.as_str()];
         let query = [("wait", WAIT), ("after", seq.as_str())];
         let patience = WAIT_TIME.saturating_add(PATIENCE);
-        let mut asking = std::pin::pin!(insist(daemon, self.clock, || daemon.get(&path, &query, patience)));
+        let mut asking = std::pin::pin!(insist(self.clock, || daemon.get(&path, &query, patience)));
         let live = io::stderr().is_terminal();
         let mut seconds = tokio::time::interval(Duration::from_secs(1));
         let told = loop {
@@ -201,7 +201,7 @@ impl Scene {
             Some(_) | None => String::new(),
         };
         let next = match self.action.as_str() {
-            "none" => String::new(),
+            "none" | "wait" => String::new(),
             action => format!(" [{action}]"),
         };
         format!("{:<17}{refused}{}{next}", self.state, self.text)
@@ -214,7 +214,7 @@ fn told(daemon: &Daemon, reply: Reply) -> Result<Told, Trouble> {
 }
 
 /// Asks until the daemon answers, as long as it may be on its way back.
-async fn insist<Asking>(daemon: &Daemon, clock: Clock, ask: impl Fn() -> Asking) -> Result<Reply, Trouble>
+async fn insist<Asking>(clock: Clock, ask: impl Fn() -> Asking) -> Result<Reply, Trouble>
 where
     Asking: Future<Output = Result<Reply, Trouble>>,
 {
@@ -231,9 +231,8 @@ where
         };
         let now = clock.tick();
         if gone.is_none() {
-            let socket = daemon.socket();
-            let patience = GONE_MAX.as_secs();
-            say::tell(&format!("{trouble}\nthe payment goes on; {socket} is asked for up to {patience} s more"));
+            let seconds = GONE_MAX.as_secs();
+            say::tell(&format!("{trouble}\nasking again for up to {seconds} s; what was accepted goes on meanwhile"));
         }
         if now.since(*gone.get_or_insert(now)) >= GONE_MAX {
             return Err(trouble);

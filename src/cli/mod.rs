@@ -78,7 +78,7 @@ pub fn run(args: Args) -> Exit {
     let path = args.config.as_path();
     let outcome = match args.command {
         Command::Serve(args) => serve::run(path, &args),
-        Command::Pay(args) => pay::run(path, args),
+        Command::Pay(args) => pay::run(path, &args),
         Command::Payments(args) => payments::run(path, &args),
         Command::Show(args) => show::run(path, &args),
         Command::Cancel(args) => cancel::run(path, &args),

@@ -62,7 +62,7 @@ const LINE_MAX: u64 = 256;
 /// Letters of a client_ref that is drawn: 80 bits, so that no two terminals draw the same.
 const DRAWN: usize = 16;
 
-pub(super) fn run(path: &Path, args: PayArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(path: &Path, args: &PayArgs) -> anyhow::Result<Exit> {
     let local = Local::load(path)?;
     let amount = Money::parse_major(&args.amount, local.currency)?;
     let code = args.code.as_ref().map(read_code).transpose()?;
@@ -88,7 +88,7 @@ async fn take(daemon: &Daemon, body: &[u8], client_ref: &str, output: Json) -> a
     say::tell(&format!("{reference}: {} on lane {}, client_ref {client_ref}", told.payment.total(), told.payment.lane));
     let lost =
         || format!("lost sight of {reference}, which goes on without us; `shroff show {reference}` says how it ends");
-    let Some(told) = follower.to_the_end(told).await.with_context(lost)? else {
+    let Some(told) = follower.follow(told).await.with_context(lost)? else {
         say::tell(&format!("left; the payment goes on: `shroff show {reference}` says how it ends"));
         return Ok(Exit::Later);
     };

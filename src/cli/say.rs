@@ -2,11 +2,14 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 use serde::Serialize;
 
 /// Begins a line of a terminal anew: whatever a countdown left there is gone.
 const ANEW: &str = "\r\x1b[K";
+
+/// Columns that are never broken, however narrow the terminal: people copy them, or would misread half of one.
+const WHOLE: [&str; 4] = ["REF", "OUT_TRADE_NO", "AMOUNT", "STATE"];
 
 /// Prints data. False when nobody reads it any more, as after `| head -1`.
 ///
@@ -21,7 +24,7 @@ pub(super) fn print(text: &str) -> io::Result<bool> {
     }
 }
 
-/// Prints one JSON document. False as for [`print`].
+/// Prints one JSON document. False as for [`print()`].
 ///
 /// # Errors
 /// When stdout fails.
@@ -57,6 +60,12 @@ pub(super) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<I
     table.load_style(comfy_table::presets::NOTHING).set_header(header);
     for row in rows {
         table.add_row(row.map(|cell| plain(&cell)));
+    }
+    for (column, name) in table.column_iter_mut().zip(header) {
+        column.set_padding((0, 2));
+        if WHOLE.contains(&name) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     if let Some(width) = width() {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);

@@ -1,6 +1,7 @@
 //! The one integration binary: it links once.
 
 mod api;
+mod cli;
 mod config;
 mod conformance;
 mod counterpart;

@@ -1,0 +1,9 @@
+//! Commands as people run them: the real binary, a real daemon beside it, and exit codes.
+
+mod counter;
+mod ledger;
+mod pay;
+mod plain;
+
+/// A payment code that pays, and the canary of these tests.
+const CODE: &str = "130000517967681395";
