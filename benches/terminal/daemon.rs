@@ -270,11 +270,8 @@ fn fill(path: &Path, unsettled: u32) {
     use shroff::payment::{Facts, Payment, Policy};
     use shroff::words::{Money, Now, Secret, Tick, WallTime};
 
-    let birth = Birth {
-        terminal: "B01".parse().expect("an id"),
-        mark: "BENCH000".into(),
-        salt: Secret::new(vec![1; 32]),
-    };
+    let birth =
+        Birth { terminal: "B01".parse().expect("an id"), mark: "BENCH000".into(), salt: Secret::new(vec![1; 32]) };
     let mut ledger = Ledger::open(path, birth).expect("a ledger");
     let at = Now { tick: Tick::from_micros(1), wall: WallTime::from_millis(1_780_000_000_000) };
     for sale in 0..unsettled {

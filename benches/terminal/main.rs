@@ -98,7 +98,12 @@ fn flushes_per_sale() {
         counted[0] += armed - before;
         counted[1] += daemon.flushes() - armed;
     }
-    println!("P5 flushes: {sales} sales: arming {}, scan -> paid {} (goal: exactly {})", counted[0], counted[1], 2 * sales);
+    println!(
+        "P5 flushes: {sales} sales: arming {}, scan -> paid {} (goal: exactly {})",
+        counted[0],
+        counted[1],
+        2 * sales
+    );
 }
 
 /// P8: resident memory, idle and after ten thousand payments over TLS.
@@ -131,7 +136,13 @@ fn start_to_ready() {
         let setup = Setup::new(gateway.address());
         let folder = daemon::folder_with(&setup, unsettled);
         let ready: Micros = (0..starts).map(|_| daemon::ready_after(folder.path())).collect();
-        row(&format!("P10 exec -> ready, {unsettled} unsettled, p50"), &ready.p50(), "exec of hello", &hello.p50(), 500);
+        row(
+            &format!("P10 exec -> ready, {unsettled} unsettled, p50"),
+            &ready.p50(),
+            "exec of hello",
+            &hello.p50(),
+            500,
+        );
     }
 }
 
