@@ -11,6 +11,7 @@ mod gateway;
 mod gateway_tls;
 mod hostile;
 mod house;
+mod laws;
 mod scanner;
 mod scenarios;
 mod simulation;
