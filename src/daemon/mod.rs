@@ -105,7 +105,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let outcome = till_thread::run(till, &till_inbox, hands);
     drop(till_inbox);
     if outcome.is_err() {
-        runtime.block_on(tokio::time::sleep(FAREWELL));
+        runtime.block_on(async { tokio::time::sleep(FAREWELL).await });
     }
     doors::stopping();
     drop(doors);

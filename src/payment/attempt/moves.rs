@@ -373,6 +373,11 @@ impl Reversing {
         Self { slow: matches!(answer, RefundAnswer::NotDone(_)), ..self.clone() }
     }
 
+    /// Tried in vain too often, called useless, or left to a refund: a person must look, whatever other alarm there is.
+    pub(super) fn calls_for_help(&self) -> bool {
+        self.tries >= REVERSALS_BEFORE_ALARM || self.refunds > 0 || self.refund_due
+    }
+
     pub(super) fn refund_is_right(&self) -> bool {
         self.paid_last && (self.refund_due || self.tries >= REVERSALS_BEFORE_REFUND)
     }
