@@ -193,13 +193,18 @@ impl Ledger {
         let tx = Transaction::new(&mut self.db, TransactionBehavior::Immediate)?;
         let (seq, at) = (self.seq.saturating_add(1), at.millis());
         let changed = tx.execute(
-            "UPDATE payments SET acked_at = ?2, updated_at = ?2, seq = ?3 WHERE ref = ?1 AND acked_at IS NULL",
+            "UPDATE payments SET acked_at = ?2, updated_at = ?2, seq = ?3, next_action = 'none', next_at = NULL
+             WHERE ref = ?1 AND acked_at IS NULL",
             params![reference.as_str(), at, seq],
         )?;
         if changed == 0 {
             return Ok(false);
         }
-        let data = serde_json::json!({ "event": "acknowledged" }).to_string();
+        let digest = tx.prepare_cached(rows::PAYMENT_ROW)?.query_row([reference.as_str()], |row| {
+            let values: Vec<Value> = (0..rows::PAYMENT_VALUES).map(|at| row.get(at)).collect::<Result<_, _>>()?;
+            Ok(chain::row(&values))
+        })?;
+        let data = serde_json::json!({ "event": "acknowledged", "p": digest }).to_string();
         let hash = chain::link(&self.hash, seq, at, reference.as_str(), None, &data);
         tx.prepare_cached(ADD_LINE)?.execute(params![seq, at, reference.as_str(), None::<&str>, data, hash])?;
         tx.prepare_cached(MOVE_HEAD)?.execute(params![self.counter, seq, hash])?;

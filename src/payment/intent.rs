@@ -362,6 +362,9 @@ impl Payment {
             (Outcome::Declined, Refused::Failed { .. } | Refused::No) => {
                 Some(Decline { code: "RETURN_CODE_FAIL".to_owned(), text: String::new() })
             }
+            (Outcome::Reversed { .. }, Refused::Signed(refusal) | Refused::Contradicted(refusal)) => {
+                Some(Decline { code: refusal.code().to_owned(), text: refusal.text().to_owned() })
+            }
             (Outcome::Paid(_) | Outcome::Reversed { .. }, _) => None,
         };
         let curable = matches!((&settled.outcome, refused),

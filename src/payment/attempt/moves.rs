@@ -204,6 +204,14 @@ impl Attempt {
         it.accepted && code_is_dead && it.absent.is_some_and(|first| cx.now.since(first) >= ABSENT_APART)
     }
 
+    /// A reversal that blames our certificate, key or request is for a person at once.
+    pub(super) fn alarmed_by(&self, answer: &ReverseAnswer) -> Self {
+        let ours = matches!(answer, ReverseAnswer::NotDone { why: ReverseRefusal::OurFault, .. });
+        let mut next = self.clone();
+        next.alarm = next.alarm.or(ours.then_some(Alarm::OurFault));
+        next
+    }
+
     pub(super) fn landed_late(&self) -> Self {
         let mut next = self.clone();
         next.alarm = Some(Alarm::LateLanding);

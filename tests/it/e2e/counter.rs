@@ -199,7 +199,21 @@ impl Counter {
         if answer.status != 201 {
             return false;
         }
-        self.until_final(&answer.json(), Duration::from_secs(120))["final"] == json!(true)
+        let reference = text(&answer.json(), "ref").to_owned();
+        for _ in 0..20 {
+            if std::net::TcpStream::connect(self.api).is_err() {
+                return false;
+            }
+            let path = format!("/v1/payments/{reference}?wait=5&after=3");
+            let now = self.client().ask("GET", &path, &headers[..1], "");
+            if now.status != 200 {
+                return false;
+            }
+            if now.json()["final"] == json!(true) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Waits for the daemon's end; its exit code.
