@@ -164,10 +164,12 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            // strace passes it on; a plain kill would leave the traced daemon behind.
-            drop(rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+        let own = self.child.id();
+        // Ending strace would leave the traced daemon behind; ending the daemon ends both.
+        let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        let target = children.split_whitespace().next().and_then(|it| it.parse().ok()).or(i32::try_from(own).ok());
+        if let Some(pid) = target.and_then(rustix::process::Pid::from_raw) {
+            assert!(rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok());
         }
         drop(self.child.wait());
     }

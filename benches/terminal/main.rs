@@ -2,6 +2,17 @@
 //!
 //! `cargo bench --bench terminal` runs everything; `-- p1 p5` runs what is named.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    clippy::needless_pass_by_value,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark counts small numbers, talks to a person and stops when something is odd"
+)]
+
 mod daemon;
 mod gateway;
 mod limit;
@@ -111,7 +122,7 @@ fn memory() {
     let simulator = daemon::Simulator::start();
     let mut daemon = Daemon::start(&simulator.setup());
     let idle = daemon.resident_kib();
-    println!("P8 memory: idle {} KiB (goal 12288)", idle);
+    println!("P8 memory: idle {idle} KiB (goal 12288)");
     let mut events = daemon.events();
     let mut after = Vec::new();
     for thousand in 1..=10 {

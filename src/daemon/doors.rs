@@ -17,7 +17,7 @@ use crate::dialect::{Dialect, Merchant};
 use crate::edge::api::{Api, ApiConfig};
 use crate::edge::clock::Clock;
 use crate::edge::dice::Dice;
-use crate::edge::gateway::{Gateway, GatewayConfig, GatewayError, Identity};
+use crate::edge::gateway::{Gateway, GatewayConfig, Identity};
 
 /// The group of POS users, where it exists.
 const POS_GROUP: &str = "shroff-pos";
@@ -53,7 +53,7 @@ pub(super) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeErr
         identity,
         policy: config.policy.clone(),
     };
-    Ok(Gateway::new(&gateway, dialect, clock, Dice).map_err(GatewayError::from)?)
+    Ok(Gateway::new(&gateway, dialect, clock, Dice)?)
 }
 
 fn merchant(config: &Config) -> Merchant {

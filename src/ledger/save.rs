@@ -69,7 +69,7 @@ impl Durable for Ledger {
         let mark = change.code.map(|code| self.code_mark(code));
         let head = Head { counter: self.counter, seq: self.seq, hash: self.hash };
         let tx = Transaction::new(&mut self.db, TransactionBehavior::Immediate)?;
-        let head = write(&tx, change, mark.as_ref(), head)?;
+        let head = write(&tx, change, mark.as_ref(), &head)?;
         tx.commit()?;
         self.seq = head.seq;
         self.hash = head.hash;
@@ -85,7 +85,7 @@ struct Head {
     hash: chain::Hash,
 }
 
-fn write(tx: &Transaction<'_>, change: &Change<'_>, mark: Option<&CodeMark>, head: Head) -> Result<Head, LedgerError> {
+fn write(tx: &Transaction<'_>, change: &Change<'_>, mark: Option<&CodeMark>, head: &Head) -> Result<Head, LedgerError> {
     let record = change.payment.record();
     let payment = rows::payment(&record, change.payment.next(), change.at);
     let attempt = record.attempt.as_ref().map(|attempt| rows::attempt(attempt, &record));
@@ -95,7 +95,7 @@ fn write(tx: &Transaction<'_>, change: &Change<'_>, mark: Option<&CodeMark>, hea
     let at = change.at.wall.millis();
     let reference = record.facts.reference.as_str();
 
-    let Head { counter, mut seq, mut hash } = head;
+    let Head { counter, mut seq, mut hash } = *head;
     let lines = usize::try_from(seq).unwrap_or(0).saturating_add(change.entries.len());
     let last = i64::try_from(lines).unwrap_or(i64::MAX);
     tx.prepare_cached(SAVE_PAYMENT)?

@@ -388,10 +388,8 @@ impl Payment {
     }
 
     fn step(self, note: Note, ask: Option<Ask>, at: Now) -> Step {
-        let no = match note {
-            Note::Submitted => self.attempt.as_ref().map(|attempt| attempt.no),
-            _ => None,
-        };
+        let about = self.attempt.as_ref().filter(|_| note == Note::Submitted);
+        let no = about.map(|attempt| attempt.no);
         Step { payment: self, entries: vec![Entry { attempt: no, note }], ask, at }
     }
 }

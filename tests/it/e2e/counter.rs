@@ -231,7 +231,7 @@ impl Counter {
         let orders: Vec<String> =
             books["orders"].as_array().expect("orders").iter().map(|it| text(it, "out_trade_no").to_owned()).collect();
         let mut known = 0;
-        let payments = self.get("/v1/payments?limit=500");
+        let payments = self.get("/v1/payments?limit=100");
         for payment in payments["payments"].as_array().expect("payments") {
             let payment = self.until_final(payment, Duration::from_secs(300));
             self.agrees(&payment);
