@@ -81,7 +81,7 @@ impl Feed {
             // Marked before the journal is read: a line that comes in between wakes us again.
             self.board.mark_unchanged();
             let after = self.last;
-            let lines = self.site.shared.readers.read(move |reader| lines(reader, after)).await.ok()?;
+            let lines = self.site.shared.readers.glance(|reader| lines(reader, after)).ok()?;
             for (seq, kind, data) in lines {
                 self.last = seq;
                 self.ready.push_back(Event::default().id(seq.to_string()).event(kind).data(data));

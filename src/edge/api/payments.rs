@@ -66,7 +66,7 @@ async fn accept(site: &Site, ask: NewPayment) -> Result<Response, Problem> {
         Err(refusal) => return Err(refusal.into()),
     };
     let place = HeaderValue::try_from(format!("/v1/payments/{}", accepted.reference));
-    let row = site.find(accepted.reference).await?;
+    let row = site.find(&accepted.reference)?;
     let status = if accepted.new { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = (status, Json(site.view(&row))).into_response();
     if let Ok(place) = place {
@@ -101,7 +101,7 @@ async fn follow(site: &Site, reference: PaymentRef, after: u64, wait: Duration) 
     let mut place = None;
     loop {
         board.mark_unchanged();
-        let row = site.find(reference.clone()).await?;
+        let row = site.find(&reference)?;
         if row.seq > after || wait.is_zero() {
             return Ok(row);
         }
@@ -169,9 +169,9 @@ pub(super) async fn cancel(
     query::none(pairs)?;
     ask::nothing(&body::any(request).await?)?;
     if let Err(refusal) = site.ask(site.shared.desk.cancel(reference.clone())).await? {
-        return Err(site.refused(refusal, reference).await);
+        return Err(site.refused(refusal, &reference));
     }
-    let row = site.find(reference).await?;
+    let row = site.find(&reference)?;
     let sent = row.record.state != PaymentState::Canceled;
     let status = if sent { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, Json(site.view(&row))).into_response())
@@ -196,7 +196,7 @@ pub(super) async fn acknowledge(
     query::none(pairs)?;
     ask::nothing(&body::any(request).await?)?;
     if let Err(refusal) = site.ask(site.shared.desk.acknowledge(reference.clone())).await? {
-        return Err(site.refused(refusal, reference).await);
+        return Err(site.refused(refusal, &reference));
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -36,23 +36,26 @@ impl Readers {
     ) -> Result<T, ReadError> {
         let _turn = self.turns.acquire().await.map_err(|_| ReadError)?;
         let readers = std::sync::Arc::clone(self);
-        let found = tokio::task::spawn_blocking(move || {
-            let reader = match readers.take() {
-                Some(reader) => reader,
-                None => Reader::open(&readers.path)?,
-            };
+        let found = tokio::task::spawn_blocking(move || readers.look(look));
+        found.await.map_err(|_| ReadError)?
+    }
+
+    /// Looks one thing up right here: a payment, or the journal's last lines. They were written a moment ago and lie in
+    /// the cache, and a look at a WAL waits for nobody; waking a thread for it would cost more than the look.
+    pub(super) fn glance<T>(&self, look: impl FnOnce(&Reader) -> Result<T, LedgerError>) -> Result<T, ReadError> {
+        self.look(look)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Reader) -> Result<T, LedgerError>) -> Result<T, ReadError> {
+        let found = self.take().map_or_else(|| Reader::open(&self.path), Ok).and_then(|reader| {
             let found = look(&reader)?;
-            readers.give_back(reader);
-            Ok::<T, LedgerError>(found)
+            self.give_back(reader);
+            Ok(found)
         });
-        match found.await {
-            Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => {
-                tracing::error!(%error, cause = ?std::error::Error::source(&error), "the ledger cannot be read");
-                Err(ReadError)
-            }
-            Err(_) => Err(ReadError),
-        }
+        found.map_err(|error| {
+            tracing::error!(%error, cause = ?std::error::Error::source(&error), "the ledger cannot be read");
+            ReadError
+        })
     }
 
     fn take(&self) -> Option<Reader> {
@@ -60,6 +63,9 @@ impl Readers {
     }
 
     fn give_back(&self, reader: Reader) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < READERS {
+            idle.push(reader);
+        }
     }
 }

@@ -74,15 +74,15 @@ impl Site {
     }
 
     /// The payment that is named, or the news that there is none.
-    pub(super) async fn find(&self, reference: PaymentRef) -> Result<PaymentRow, Problem> {
-        let found = self.shared.readers.read(move |reader| reader.payment(reference.as_str())).await?;
+    pub(super) fn find(&self, reference: &PaymentRef) -> Result<PaymentRow, Problem> {
+        let found = self.shared.readers.glance(|reader| reader.payment(reference.as_str()))?;
         found.ok_or_else(Problem::never_accepted)
     }
 
     /// A refusal about a payment that exists, with its money and its name.
-    pub(super) async fn refused(&self, refusal: Refusal, reference: PaymentRef) -> Problem {
+    pub(super) fn refused(&self, refusal: Refusal, reference: &PaymentRef) -> Problem {
         let problem = Problem::from(refusal);
-        match self.shared.readers.read(move |reader| reader.payment(reference.as_str())).await {
+        match self.shared.readers.glance(|reader| reader.payment(reference.as_str())) {
             Ok(row) => about(problem, row.as_ref()),
             Err(ReadError) => problem.with_money(MoneyState::Unknown),
         }
