@@ -164,10 +164,12 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            // strace passes it on; a plain kill would leave the traced daemon behind.
-            drop(rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+        let own = self.child.id();
+        // Ending strace would leave the traced daemon behind; ending the daemon ends both.
+        let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        let target = children.split_whitespace().next().and_then(|it| it.parse().ok()).or(i32::try_from(own).ok());
+        if let Some(pid) = target.and_then(rustix::process::Pid::from_raw) {
+            assert!(rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok());
         }
         drop(self.child.wait());
     }
@@ -270,11 +272,8 @@ fn fill(path: &Path, unsettled: u32) {
     use shroff::payment::{Facts, Payment, Policy};
     use shroff::words::{Money, Now, Secret, Tick, WallTime};
 
-    let birth = Birth {
-        terminal: "B01".parse().expect("an id"),
-        mark: "BENCH000".into(),
-        salt: Secret::new(vec![1; 32]),
-    };
+    let birth =
+        Birth { terminal: "B01".parse().expect("an id"), mark: "BENCH000".into(), salt: Secret::new(vec![1; 32]) };
     let mut ledger = Ledger::open(path, birth).expect("a ledger");
     let at = Now { tick: Tick::from_micros(1), wall: WallTime::from_millis(1_780_000_000_000) };
     for sale in 0..unsettled {

@@ -2,6 +2,17 @@
 //!
 //! `cargo bench --bench terminal` runs everything; `-- p1 p5` runs what is named.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    clippy::needless_pass_by_value,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark counts small numbers, talks to a person and stops when something is odd"
+)]
+
 mod daemon;
 mod gateway;
 mod limit;
@@ -98,7 +109,12 @@ fn flushes_per_sale() {
         counted[0] += armed - before;
         counted[1] += daemon.flushes() - armed;
     }
-    println!("P5 flushes: {sales} sales: arming {}, scan -> paid {} (goal: exactly {})", counted[0], counted[1], 2 * sales);
+    println!(
+        "P5 flushes: {sales} sales: arming {}, scan -> paid {} (goal: exactly {})",
+        counted[0],
+        counted[1],
+        2 * sales
+    );
 }
 
 /// P8: resident memory, idle and after ten thousand payments over TLS.
@@ -106,7 +122,7 @@ fn memory() {
     let simulator = daemon::Simulator::start();
     let mut daemon = Daemon::start(&simulator.setup());
     let idle = daemon.resident_kib();
-    println!("P8 memory: idle {} KiB (goal 12288)", idle);
+    println!("P8 memory: idle {idle} KiB (goal 12288)");
     let mut events = daemon.events();
     let mut after = Vec::new();
     for thousand in 1..=10 {
@@ -131,7 +147,13 @@ fn start_to_ready() {
         let setup = Setup::new(gateway.address());
         let folder = daemon::folder_with(&setup, unsettled);
         let ready: Micros = (0..starts).map(|_| daemon::ready_after(folder.path())).collect();
-        row(&format!("P10 exec -> ready, {unsettled} unsettled, p50"), &ready.p50(), "exec of hello", &hello.p50(), 500);
+        row(
+            &format!("P10 exec -> ready, {unsettled} unsettled, p50"),
+            &ready.p50(),
+            "exec of hello",
+            &hello.p50(),
+            500,
+        );
     }
 }
 

@@ -157,7 +157,7 @@ fn token(r: &mut Reader<'_>, secrets: &Secrets<'_>, file: &str) -> Option<Secret
         let expected = "a token of 32 to 512 letters, digits and signs without spaces (openssl rand -hex 32)";
         if good { Ok(token) } else { Err(FileError::Content { name: file.to_owned(), expected }) }
     });
-    r.from_file("token_file", token)
+    r.content_of("token_file", token)
 }
 
 /// Whether `text` is what a browser writes into `Origin`: scheme, host and perhaps a port, and nothing after them.

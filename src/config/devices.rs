@@ -12,8 +12,6 @@ use crate::words::LaneId;
 /// The longest prefix a scanner is set up with.
 const PREFIX_MAX: usize = 8;
 
-/// Terminators one scanner sends.
-
 /// One `[[scanner]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scanner {
@@ -92,7 +90,7 @@ impl std::str::FromStr for DeviceName {
             return Ok(Self::Path(PathBuf::from(text)));
         }
         let mut parts = text.splitn(3, '/');
-        let mut number = || parts.next().filter(|part| part.len() == 4).and_then(|part| hex(part)).ok_or(());
+        let mut number = || parts.next().filter(|part| part.len() == 4).and_then(hex).ok_or(());
         let (vendor, product) = (number()?, number()?);
         let serial = parts.next().map(str::to_owned);
         if serial.as_ref().is_some_and(String::is_empty) {

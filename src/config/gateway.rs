@@ -172,7 +172,7 @@ pub(super) fn gateway(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<ConfigE
     let fallback_url = r.optional("fallback_url");
     let extra_roots = r.file("ca_file").and_then(|file| match some(file) {
         None => Some(None),
-        Some(file) => r.from_file("ca_file", certificate(secrets, &file)).map(Some),
+        Some(file) => r.content_of("ca_file", certificate(secrets, &file)).map(Some),
     });
     let appid = r.parsed("appid");
     let mch_id = r.parsed::<MerchantId>("mch_id");
@@ -212,7 +212,7 @@ fn v2(r: &mut Reader<'_>, secrets: &Secrets<'_>, mch_id: Option<&MerchantId>, si
             let expected = "a v2 API key: 32 letters and digits, and nothing else";
             if good { Ok(key) } else { Err(FileError::Content { name: file, expected }) }
         });
-        r.from_file("key_file", key)
+        r.content_of("key_file", key)
     });
     let client = client(r, secrets, mch_id, simulator);
     Some(V2 { sign_type: sign_type?, key: key?, client: client? })
@@ -239,9 +239,9 @@ fn client(
         return None;
     }
     if cert_file.ends_with(".p12") {
-        let store = r.from_file("client_cert_file", secrets.binary(&cert_file));
+        let store = r.content_of("client_cert_file", secrets.binary(&cert_file));
         let password = match some(password_file) {
-            Some(file) => r.from_file("client_cert_password_file", secrets.secret(&file)),
+            Some(file) => r.content_of("client_cert_password_file", secrets.secret(&file)),
             None => mch_id.map(|mch_id| Secret::new(mch_id.as_str().as_bytes().to_vec())),
         };
         return Some(Some(ClientIdentity::Pkcs12 { store: store?, password: password? }));
@@ -249,9 +249,9 @@ fn client(
     if !password_file.is_empty() {
         r.clash("client_cert_password_file", "is set, but gateway.v2.client_cert_file is not a .p12 file");
     }
-    let cert = r.from_file("client_cert_file", certificate(secrets, &cert_file));
+    let cert = r.content_of("client_cert_file", certificate(secrets, &cert_file));
     let key = match some(key_file) {
-        Some(file) => r.from_file("client_key_file", private_key(secrets, &file)),
+        Some(file) => r.content_of("client_key_file", private_key(secrets, &file)),
         None => {
             r.missing(
                 "client_key_file",
@@ -266,16 +266,16 @@ fn client(
 fn v3(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<V3> {
     let why = "because gateway.api is \"v3\"";
     let private_key_pem = needed(r, "private_key_file", &format!("the name of the merchant's key file, {why}"))
-        .and_then(|file| r.from_file("private_key_file", private_key(secrets, &file)));
+        .and_then(|file| r.content_of("private_key_file", private_key(secrets, &file)));
     let client_cert_pem = needed(r, "client_cert_file", &format!("the name of the merchant's certificate, {why}"))
-        .and_then(|file| r.from_file("client_cert_file", certificate(secrets, &file)));
+        .and_then(|file| r.content_of("client_cert_file", certificate(secrets, &file)));
     let api_key = needed(r, "api_key_file", &format!("the name of the file with the v3 API key, {why}"));
     let api_key = api_key.and_then(|file| {
         let key = secrets.secret(&file).and_then(|key| {
             let expected = "a v3 API key: exactly 32 characters";
             if key.expose().len() == V3_KEY { Ok(key) } else { Err(FileError::Content { name: file, expected }) }
         });
-        r.from_file("api_key_file", key)
+        r.content_of("api_key_file", key)
     });
     let platform_key = platform_key(r, secrets);
     Some(V3 {
@@ -298,7 +298,7 @@ fn platform_key(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<Option<Plat
                 let good = rustls_pki_types::SubjectPublicKeyInfoDer::from_pem_slice(&pem).is_ok();
                 if good { Ok(pem) } else { Err(FileError::Content { name: file, expected }) }
             });
-            let pem = r.from_file("platform_public_key_file", pem)?;
+            let pem = r.content_of("platform_public_key_file", pem)?;
             Some(Some(PlatformKey { id, pem }))
         }
         (true, false) => {

@@ -147,8 +147,8 @@ impl Raw {
                     self.walk(known, inner, lines);
                 }
                 (_, Some(known), DeValue::Array(items)) => self.walk_list(known, line, items.as_ref(), lines),
-                (Some(known), ..) => self.wrong_section(known, line, format!("[{known}]")),
-                (_, Some(known), _) => self.wrong_section(known, line, format!("[[{known}]]")),
+                (Some(known), ..) => self.wrong_section(known, line, &format!("[{known}]")),
+                (_, Some(known), _) => self.wrong_section(known, line, &format!("[[{known}]]")),
                 (None, None, _) if section.is_empty() || keys::find(section, name.get_ref()).is_none() => {
                     let problem = Problem::Unknown { hint: suggest(section, name.get_ref()) };
                     self.errors.push(ConfigError::new(quiet(&path), Some(line), problem));
@@ -168,7 +168,7 @@ impl Raw {
         for (item, number) in items.iter().zip(1_usize..) {
             let line = lines.at(item.span().start);
             let DeValue::Table(inner) = item.get_ref() else {
-                self.wrong_section(section, line, format!("[[{section}]]"));
+                self.wrong_section(section, line, &format!("[[{section}]]"));
                 continue;
             };
             self.keep(section, format!("{section}[{number}]"), line, inner, lines);
@@ -193,7 +193,7 @@ impl Raw {
         self.tables.push(Table { section, place, line, entries });
     }
 
-    fn wrong_section(&mut self, section: &str, line: usize, may: String) {
+    fn wrong_section(&mut self, section: &str, line: usize, may: &str) {
         let problem = Problem::Refused { held: "a value".to_owned(), may: format!("keys, below a line {may}") };
         self.errors.push(ConfigError::new(section, Some(line), problem));
     }

@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Gives what was read from a file that `name` names, or writes down why it could not be.
-    pub(super) fn from_file<T>(&mut self, name: &str, read: Result<T, FileError>) -> Option<T> {
+    pub(super) fn content_of<T>(&mut self, name: &str, read: Result<T, FileError>) -> Option<T> {
         match read {
             Ok(content) => Some(content),
             Err(error) => {

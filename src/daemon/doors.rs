@@ -1,7 +1,7 @@
 //! The doors of the daemon: the gateway behind it, the API's sockets in front, systemd beside it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::dialect::{Dialect, Merchant};
 use crate::edge::api::{Api, ApiConfig};
 use crate::edge::clock::Clock;
 use crate::edge::dice::Dice;
-use crate::edge::gateway::{Gateway, GatewayConfig, GatewayError, Identity};
+use crate::edge::gateway::{Gateway, GatewayConfig, Identity};
 
 /// The group of POS users, where it exists.
 const POS_GROUP: &str = "shroff-pos";
@@ -39,10 +39,7 @@ impl Drop for Doors {
 /// The way to the gateway this configuration names.
 pub(super) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
     let GatewayApi::V2(v2) = &config.gateway.api else {
-        return Err(ServeError::Door {
-            what: "the gateway".to_owned(),
-            why: "gateway.api = \"v3\" is not supported by this version; use \"v2\"".to_owned(),
-        });
+        return Err(ServeError::Unsupported("gateway.api = \"v3\" is not supported by this version; use \"v2\""));
     };
     let dialect: Arc<dyn Dialect> = Arc::new(V2::new(merchant(config), v2.key.clone(), v2.sign_type));
     let identity = v2.client.clone().map(|client| match client {
@@ -56,7 +53,7 @@ pub(super) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeErr
         identity,
         policy: config.policy.clone(),
     };
-    Ok(Gateway::new(&gateway, dialect, clock, Dice).map_err(GatewayError::from)?)
+    Ok(Gateway::new(&gateway, dialect, clock, Dice)?)
 }
 
 fn merchant(config: &Config) -> Merchant {
@@ -129,7 +126,9 @@ pub(super) async fn open(config: &Config, api: &Api) -> Result<Doors, ServeError
 /// more is removed; the ledger's lock has already proven that no other daemon of this ledger runs.
 fn bind_unix(path: &Path) -> Result<UnixListener, String> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
-        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(|error| error.to_string())?;
+        std::fs::DirBuilder::new().recursive(true).create(folder).map_err(|error| error.to_string())?;
+        // Whoever may open the socket must be able to walk to it, whatever our umask is.
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
     }
     match path.symlink_metadata() {
         Ok(meta) if meta.file_type().is_socket() => {

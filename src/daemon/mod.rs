@@ -4,6 +4,7 @@ mod doors;
 mod scanners;
 mod till_thread;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -19,10 +20,11 @@ use crate::edge::desk::{Board, Desk, INBOX, Input};
 use crate::edge::dice::Dice;
 use crate::edge::gateway::{Doubt, Exchange, Gateway, GatewayError};
 use crate::edge::metrics::Metrics;
-use crate::ledger::{Birth, Ledger, LedgerError};
-use crate::payment::Heard;
+use crate::ledger::{Birth, Ledger, LedgerError, Reader};
+use crate::payment::answer::ReverseAnswer;
+use crate::payment::{Answer, Heard};
 use crate::till::{Outgoing, Settings, Till};
-use crate::words::{LaneId, Secret, Tick};
+use crate::words::{OutTradeNo, Secret, WallTime};
 use scanners::Scanners;
 use till_thread::Hands;
 
@@ -30,6 +32,10 @@ use till_thread::Hands;
 const WORKERS: usize = 2;
 /// How long *out of order* stays on the displays before the process ends and systemd starts it anew.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// No terminal of this version is older: 2026-11-01.
+const BUILT: WallTime = WallTime::from_millis(1_793_491_200_000);
+/// A ledger may have been written by a clock so much ahead.
+const CLOCK_SLACK: Duration = Duration::from_secs(120);
 /// How long an answer waits before it tries a full inbox again.
 const INBOX_FULL: Duration = Duration::from_millis(10);
 /// Letters of a ledger's birth mark: no vowels, so that no words come out; nothing that looks alike.
@@ -46,6 +52,9 @@ pub enum ServeError {
     /// The gateway's keys, certificates or addresses.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// The configuration asks for something this version does not have.
+    #[error("{0}")]
+    Unsupported(&'static str),
     /// A socket cannot be opened.
     #[error("cannot open {what}: {why}")]
     Door {
@@ -92,12 +101,17 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         send(&stopper, Input::Stop).await;
     });
 
+    board.send_modify(|board| board.wrong_clock = wrong_clock(clock.wall(), &config.ledger_path));
     doors::ready();
+    reach(runtime.handle(), &gateway, &board);
     let handle = runtime.handle().clone();
     let hands = Hands {
         clock,
-        call: &|outgoing| call(&handle, &gateway, &inbox, &metrics, clock, outgoing),
-        arm: &|lane, since| arm(&handle, &gateway, &scanners, lane, since),
+        call: &|outgoing| call(&handle, &gateway, &inbox, &board, &metrics, clock, outgoing),
+        arm: &|lane, since| {
+            scanners.drain(lane, since);
+            reach(&handle, &gateway, &board);
+        },
         board: &board,
         alive: &doors::alive,
         metrics: &metrics,
@@ -105,7 +119,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let outcome = till_thread::run(till, &till_inbox, hands);
     drop(till_inbox);
     if outcome.is_err() {
-        runtime.block_on(tokio::time::sleep(FAREWELL));
+        runtime.block_on(async { tokio::time::sleep(FAREWELL).await });
     }
     doors::stopping();
     drop(doors);
@@ -150,38 +164,81 @@ fn call(
     handle: &Handle,
     gateway: &Arc<Gateway>,
     inbox: &SyncSender<Input>,
+    board: &Arc<watch::Sender<Board>>,
     metrics: &Arc<Metrics>,
     clock: Clock,
     outgoing: Outgoing,
 ) {
     let (gateway, inbox, metrics) = (Arc::clone(gateway), inbox.clone(), Arc::clone(metrics));
+    let board = Arc::clone(board);
     let Outgoing { id, call } = outgoing;
     handle.spawn(async move {
         let op = call.ask.op();
         let began = clock.tick();
         let Exchange { sent_at: sent, result } = gateway.exchange(&call).await;
+        let number = call.order.out_trade_no;
+        match &result {
+            Ok(answer) => tell_refused_reversal(&number, answer),
+            Err(doubt) => warn!(out_trade_no = %number, op = op.word(), why = %doubt, "no answer that counts"),
+        }
+        let unreachable = match &result {
+            Err(Doubt::NotSent(why)) => Some(why.to_string()),
+            Ok(_) | Err(Doubt::NoAnswer(_) | Doubt::Distrust(_)) => None,
+        };
+        note_reach(&board, unreachable);
         let heard = match result {
             Ok(answer) => Heard::Answer(answer),
             Err(Doubt::NotSent(why)) => Heard::NotSent(why.word()),
             Err(Doubt::NoAnswer(why)) => Heard::Nothing { why: why.word(), incident: false },
-            Err(Doubt::Distrust(why)) => Heard::Nothing { why: why.word(), incident: why.is_incident() },
+            Err(Doubt::Distrust(why)) => {
+                metrics.distrusted(why);
+                Heard::Nothing { why: why.word(), incident: why.is_incident() }
+            }
         };
         let outcome = match &heard {
             Heard::Answer(_) => "answered",
             Heard::NotSent(why) | Heard::Nothing { why, .. } => why,
         };
         metrics.call(op, outcome, clock.tick().since(began));
-        if outcome != "answered" {
-            warn!(out_trade_no = %call.order.out_trade_no, op = op.word(), outcome, "no answer that counts");
-        }
         send(&inbox, Input::Heard { id, heard, sent }).await;
     });
 }
 
-fn arm(handle: &Handle, gateway: &Arc<Gateway>, scanners: &Scanners, lane: &LaneId, since: Tick) {
-    scanners.drain(lane, since);
-    let gateway = Arc::clone(gateway);
-    handle.spawn(async move { gateway.warm().await });
+/// Opens the connection ahead of the next pay, and says in words when nobody can be reached.
+fn reach(handle: &Handle, gateway: &Arc<Gateway>, board: &Arc<watch::Sender<Board>>) {
+    let (gateway, board) = (Arc::clone(gateway), Arc::clone(board));
+    handle.spawn(async move {
+        let outcome = gateway.warm().await;
+        if let Err(why) = &outcome {
+            warn!(%why, "the gateway cannot be reached");
+        }
+        note_reach(&board, outcome.err().map(|why| why.to_string()));
+    });
+}
+
+fn note_reach(board: &watch::Sender<Board>, unreachable: Option<String>) {
+    board.send_if_modified(|board| {
+        let changed = board.unreachable != unreachable;
+        board.unreachable = unreachable;
+        changed
+    });
+}
+
+/// A reversal that was refused is worth its reason in the log: a person may have to act on it.
+fn tell_refused_reversal(number: &OutTradeNo, answer: &Answer) {
+    if let Answer::Reverse(ReverseAnswer::NotDone { refusal, recall, .. }) = answer {
+        warn!(out_trade_no = %number, err_code = refusal.code(), text = refusal.text(), recall, "not reversed yet");
+    }
+}
+
+/// Says in words when the clock cannot be right. Nothing is decided by it; signatures and people go by it.
+fn wrong_clock(now: WallTime, ledger: &Path) -> bool {
+    let newest = Reader::open(ledger).and_then(|reader| reader.last_written()).unwrap_or_default();
+    let wrong = now < BUILT || now.after(CLOCK_SLACK) < newest;
+    if wrong {
+        warn!(%now, newest_in_ledger = %newest, "the clock is wrong: set it, for example with timedatectl set-ntp true");
+    }
+    wrong
 }
 
 /// Waits for a place in the inbox without holding up a worker.

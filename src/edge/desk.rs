@@ -63,6 +63,10 @@ pub struct Board {
     pub unsettled: usize,
     /// What is wrong beyond a single payment.
     pub trouble: Trouble,
+    /// Why the gateway could not be reached when it was last tried; none when it was.
+    pub unreachable: Option<String>,
+    /// The wall clock cannot be right.
+    pub wrong_clock: bool,
     /// The last scan of each lane that was not taken.
     pub notices: BTreeMap<LaneId, Notice>,
     /// The ledger failed: nothing is sold, the process is ending.

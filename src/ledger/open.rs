@@ -139,6 +139,7 @@ fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
     Ok(opened)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind grows with the standard library")]
 fn explain(error: std::io::Error, path: &Path) -> LedgerError {
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => LedgerError::Denied(path.to_owned()),

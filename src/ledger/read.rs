@@ -211,6 +211,16 @@ impl Reader {
         Ok(u64::try_from(seq).unwrap_or_default())
     }
 
+    /// When the newest journal line was written, by the clock of then.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn last_written(&self) -> Result<WallTime, LedgerError> {
+        let at: Option<i64> =
+            self.db.query_row("SELECT at FROM journal ORDER BY seq DESC LIMIT 1", [], |row| row.get(0)).optional()?;
+        Ok(WallTime::from_millis(at.unwrap_or_default()))
+    }
+
     pub(super) fn db(&self) -> &Connection {
         &self.db
     }

@@ -10,6 +10,12 @@ pub(super) const PAYMENT_VALUES: usize = 21;
 /// The same of an attempt.
 pub(super) const ATTEMPT_VALUES: usize = 24;
 
+/// The columns of one payment that its journal line vouches for.
+pub(super) const PAYMENT_ROW: &str = "
+SELECT ref, client_ref, lane, amount, currency, description, attach, operator, patience_ms, asked_code, created_at, state,
+    money, canceled, decline_code, decline_text, alarm, open, attempts, next_action, next_at
+FROM payments WHERE ref = ?1";
+
 /// A payment's columns, `ref` to `next_at`.
 pub(super) fn payment(record: &PaymentRecord, next: Next, at: Now) -> [Value; PAYMENT_VALUES] {
     let facts = &record.facts;

@@ -69,7 +69,7 @@ impl Durable for Ledger {
         let mark = change.code.map(|code| self.code_mark(code));
         let head = Head { counter: self.counter, seq: self.seq, hash: self.hash };
         let tx = Transaction::new(&mut self.db, TransactionBehavior::Immediate)?;
-        let head = write(&tx, change, mark.as_ref(), head)?;
+        let head = write(&tx, change, mark.as_ref(), &head)?;
         tx.commit()?;
         self.seq = head.seq;
         self.hash = head.hash;
@@ -85,7 +85,7 @@ struct Head {
     hash: chain::Hash,
 }
 
-fn write(tx: &Transaction<'_>, change: &Change<'_>, mark: Option<&CodeMark>, head: Head) -> Result<Head, LedgerError> {
+fn write(tx: &Transaction<'_>, change: &Change<'_>, mark: Option<&CodeMark>, head: &Head) -> Result<Head, LedgerError> {
     let record = change.payment.record();
     let payment = rows::payment(&record, change.payment.next(), change.at);
     let attempt = record.attempt.as_ref().map(|attempt| rows::attempt(attempt, &record));
@@ -95,7 +95,7 @@ fn write(tx: &Transaction<'_>, change: &Change<'_>, mark: Option<&CodeMark>, hea
     let at = change.at.wall.millis();
     let reference = record.facts.reference.as_str();
 
-    let Head { counter, mut seq, mut hash } = head;
+    let Head { counter, mut seq, mut hash } = *head;
     let lines = usize::try_from(seq).unwrap_or(0).saturating_add(change.entries.len());
     let last = i64::try_from(lines).unwrap_or(i64::MAX);
     tx.prepare_cached(SAVE_PAYMENT)?
@@ -193,13 +193,18 @@ impl Ledger {
         let tx = Transaction::new(&mut self.db, TransactionBehavior::Immediate)?;
         let (seq, at) = (self.seq.saturating_add(1), at.millis());
         let changed = tx.execute(
-            "UPDATE payments SET acked_at = ?2, updated_at = ?2, seq = ?3 WHERE ref = ?1 AND acked_at IS NULL",
+            "UPDATE payments SET acked_at = ?2, updated_at = ?2, seq = ?3, next_action = 'none', next_at = NULL
+             WHERE ref = ?1 AND acked_at IS NULL",
             params![reference.as_str(), at, seq],
         )?;
         if changed == 0 {
             return Ok(false);
         }
-        let data = serde_json::json!({ "event": "acknowledged" }).to_string();
+        let digest = tx.prepare_cached(rows::PAYMENT_ROW)?.query_row([reference.as_str()], |row| {
+            let values: Vec<Value> = (0..rows::PAYMENT_VALUES).map(|at| row.get(at)).collect::<Result<_, _>>()?;
+            Ok(chain::row(&values))
+        })?;
+        let data = serde_json::json!({ "event": "acknowledged", "p": digest }).to_string();
         let hash = chain::link(&self.hash, seq, at, reference.as_str(), None, &data);
         tx.prepare_cached(ADD_LINE)?.execute(params![seq, at, reference.as_str(), None::<&str>, data, hash])?;
         tx.prepare_cached(MOVE_HEAD)?.execute(params![self.counter, seq, hash])?;

@@ -48,6 +48,9 @@ pub enum Finding {
     /// An attempt's row is not what its last line wrote.
     #[error("attempt {0} was altered outside the journal")]
     Attempt(String),
+    /// What keeps the journal append-only was taken away.
+    #[error("the journal's guards are gone: somebody has prepared to alter it")]
+    Unguarded,
     /// The journal tells of something that has no row.
     #[error("the journal tells of {0}, whose row is gone")]
     Lost(String),
@@ -76,6 +79,7 @@ impl Ledger {
 fn verify(db: &Connection, step: &mut dyn FnMut(u64)) -> Result<Report, LedgerError> {
     let mut report = Report::default();
     integrity(db, &mut report)?;
+    guards(db, &mut report)?;
     let said = chain_of(db, &mut report, step)?;
     compare(db, &mut report, said)?;
     Ok(report)
@@ -104,6 +108,17 @@ fn integrity(db: &Connection, report: &mut Report) -> Result<(), LedgerError> {
         if text != "ok" {
             report.found(Finding::Integrity(text));
         }
+    }
+    Ok(())
+}
+
+/// The triggers that refuse to alter the journal must still be there.
+fn guards(db: &Connection, report: &mut Report) -> Result<(), LedgerError> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'journal'
+        AND name IN ('journal_is_append_only_update', 'journal_is_append_only_delete')";
+    let found: i64 = db.query_row(sql, [], |row| row.get(0))?;
+    if found != 2 {
+        report.found(Finding::Unguarded);
     }
     Ok(())
 }

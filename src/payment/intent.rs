@@ -362,6 +362,9 @@ impl Payment {
             (Outcome::Declined, Refused::Failed { .. } | Refused::No) => {
                 Some(Decline { code: "RETURN_CODE_FAIL".to_owned(), text: String::new() })
             }
+            (Outcome::Reversed { .. }, Refused::Signed(refusal) | Refused::Contradicted(refusal)) => {
+                Some(Decline { code: refusal.code().to_owned(), text: refusal.text().to_owned() })
+            }
             (Outcome::Paid(_) | Outcome::Reversed { .. }, _) => None,
         };
         let curable = matches!((&settled.outcome, refused),
@@ -385,10 +388,8 @@ impl Payment {
     }
 
     fn step(self, note: Note, ask: Option<Ask>, at: Now) -> Step {
-        let no = match note {
-            Note::Submitted => self.attempt.as_ref().map(|attempt| attempt.no),
-            _ => None,
-        };
+        let about = self.attempt.as_ref().filter(|_| note == Note::Submitted);
+        let no = about.map(|attempt| attempt.no);
         Step { payment: self, entries: vec![Entry { attempt: no, note }], ask, at }
     }
 }

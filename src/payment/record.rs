@@ -97,11 +97,11 @@ impl Payment {
         let facts = &record.facts;
         let attempt = record.attempt.as_ref().map(|it| Attempt::found(it, record, now)).transpose()?;
         let settled = attempt.as_ref().is_none_or(|it| matches!(it.stage, Stage::Settled(_)));
-        let phase = match record.state {
-            State::Armed => Phase::Armed,
-            state if state.is_final() && settled => Phase::Closed(state),
-            _ if settled => return Err(RecordError("an open payment without an open attempt")),
-            _ => Phase::Attempting,
+        let phase = match (record.state, settled) {
+            (State::Armed, _) => Phase::Armed,
+            (state, true) if state.is_final() => Phase::Closed(state),
+            (_, true) => return Err(RecordError("an open payment without an open attempt")),
+            (_, false) => Phase::Attempting,
         };
         Ok(Self {
             facts: facts.clone(),

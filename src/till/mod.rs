@@ -12,7 +12,8 @@ pub use lane::LaneView;
 pub use requests::{Collected, NewPayment, Refusal, ScanVerdict};
 
 use crate::ledger::{Ledger, LedgerError, PaymentRow};
-use crate::payment::{Call, Context, Heard, Op, Payment, Policy, State, Step};
+use crate::payment::answer::PayAnswer;
+use crate::payment::{Answer, Call, Context, Heard, Op, Payment, Policy, State, Step};
 use crate::words::{Currency, LaneId, Now, OutTradeNo, PaymentRef, Tick};
 use lane::Lane;
 use wakes::Wakes;
@@ -311,10 +312,12 @@ impl Trouble {
     fn note(&mut self, op: Op, heard: &Heard) {
         let mute = matches!(heard, Heard::Nothing { .. } | Heard::NotSent(_));
         let forged = matches!(heard, Heard::Nothing { why, .. } if matches!(*why, "bad_signature" | "unsigned"));
-        if matches!(heard, Heard::Answer(_)) {
+        // With a wrong key WeChat does not sign at all: it says FAIL and blames the request.
+        let blamed = matches!(heard, Heard::Answer(Answer::Pay(PayAnswer::Failed { request_error: true })));
+        if matches!(heard, Heard::Answer(Answer::Pay(PayAnswer::Paid(_) | PayAnswer::Refused(_)))) {
             self.bad_signatures = 0;
         }
-        if forged {
+        if forged || blamed {
             self.bad_signatures = self.bad_signatures.saturating_add(1);
         }
         if op == Op::Reverse {

@@ -104,19 +104,20 @@ impl Till {
     /// # Errors
     /// The outer error as [`Till::wake`]; the inner one says why the request was not taken.
     pub fn collect(&mut self, ask: NewPayment, now: Now) -> Result<Result<Collected, Refusal>, LedgerError> {
+        let mark = ask.auth_code.as_ref().map(|code| self.ledger.code_mark(code));
+        // First of all: whatever the shop has changed since, a request that came before is the payment it became.
+        if let Some(row) = self.ledger.by_client_ref(&ask.client_ref)? {
+            return Ok(same_request(&row, &ask, mark));
+        }
         let lane = match self.lane_of(ask.lane.as_ref()) {
             Ok(lane) => lane,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let mark = ask.auth_code.as_ref().map(|code| self.ledger.code_mark(code));
         let reference = self.ledger.name()?;
         let facts = match self.facts(&ask, reference.clone(), lane.clone(), mark, now) {
             Ok(facts) => facts,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if let Some(row) = self.ledger.by_client_ref(&ask.client_ref)? {
-            return Ok(same_request(&row, &facts));
-        }
         if let Some(holder) = self.lanes.get(&lane).and_then(Lane::holder) {
             return Ok(Err(Refusal::LaneBusy(holder.clone())));
         }
@@ -234,13 +235,21 @@ impl Till {
     }
 }
 
-/// The same key and the same values are the same payment; the same key and other values are a mistake of the POS.
-fn same_request(row: &PaymentRow, asked: &Facts) -> Result<Collected, Refusal> {
+/// The same key and the same values are the same payment; the same key and other values are a mistake of the POS. What
+/// a request leaves out is the shop's own choice, and that may have changed since.
+fn same_request(row: &PaymentRow, ask: &NewPayment, mark: Option<CodeMark>) -> Result<Collected, Refusal> {
     let kept = &row.record.facts;
-    let reference = kept.reference.clone();
-    let asked = Facts { reference: reference.clone(), created_at: kept.created_at, ..asked.clone() };
-    if *kept != asked {
+    let text = |asked: &Option<String>, kept: &str| asked.as_ref().is_none_or(|asked| asked == kept);
+    let same = ask.amount == kept.amount.minor()
+        && ask.currency.is_none_or(|currency| currency == kept.amount.currency())
+        && ask.lane.as_ref().is_none_or(|lane| *lane == kept.lane)
+        && text(&ask.description, &kept.description)
+        && ask.operator.as_deref().unwrap_or_default() == kept.operator
+        && ask.attach.as_deref().unwrap_or_default() == kept.attach
+        && ask.patience.unwrap_or(PATIENCE) == kept.patience
+        && mark == kept.asked_code;
+    if !same {
         return Err(Refusal::RefConflict);
     }
-    Ok(Collected { reference, new: false, out: Vec::new() })
+    Ok(Collected { reference: kept.reference.clone(), new: false, out: Vec::new() })
 }

@@ -31,7 +31,7 @@ macro_rules! name {
             fn from_str(text: &str) -> Result<Self, NameError> {
                 let length = text.chars().count();
                 let good: fn(char) -> bool = $ok;
-                if length < $min || length > $max || !text.chars().all(good) {
+                if !($min..=$max).contains(&length) || !text.chars().all(good) {
                     return Err(NameError { what: $what, min: $min, max: $max, alphabet: $alphabet });
                 }
                 Ok(Self(text.to_owned()))

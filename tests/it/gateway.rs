@@ -343,18 +343,18 @@ async fn a_kept_connection_that_dies_under_a_pay_does_not_send_it_again() {
 async fn a_warmed_connection_carries_the_pay() {
     let server = good_server().await;
     let gateway = gateway(&config(&server.url()));
-    gateway.warm().await;
-    gateway.warm().await;
+    gateway.warm().await.expect("somebody is there");
+    gateway.warm().await.expect("somebody is there");
     assert!(is_paid(&gateway.exchange(&pay()).await));
-    assert_eq!(server.seen.list(), ["connection", "HEAD /", "POST /pay/micropay"]);
+    assert_eq!(server.seen.list(), ["connection", "GET /", "POST /pay/micropay"]);
 }
 
 #[tokio::test]
-async fn warming_a_host_that_is_not_there_does_no_harm() {
+async fn warming_a_host_that_is_not_there_says_so_and_does_no_harm() {
     let mute = server_that!(|stream, _head, seen| until_closed(&mut stream).await);
     for url in [nobody().await, mute.url()] {
         let clock = Clock::start();
-        gateway(&config(&url)).warm().await;
+        assert!(gateway(&config(&url)).warm().await.is_err(), "{url}");
         assert!(clock.tick() < Tick::from_micros(6_000_000));
     }
 }

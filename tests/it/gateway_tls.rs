@@ -149,7 +149,7 @@ async fn the_certificate_is_shown_for_secapi_and_for_nothing_else() {
     for identity in [pki.pem(), pki.pkcs12("10000100")] {
         let server = pki.server(false).await;
         let gateway = gateway(&pki.config(&server, Some(identity)));
-        gateway.warm().await;
+        gateway.warm().await.expect("the gateway is there");
         for call in [pay(), reverse(), pay(), reverse()] {
             let exchange = gateway.exchange(&call).await;
             assert!(exchange.result.is_ok(), "{exchange:?}");

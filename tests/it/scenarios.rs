@@ -88,6 +88,9 @@ impl Story {
             ["a", "forged", "answer", "comes"] => {
                 self.hears(Heard::Nothing { why: "bad_signature", incident: false }, Some(self.now))
             }
+            ["a", "signed", "answer", "about", "something", "else", "comes"] => {
+                self.hears(Heard::Nothing { why: "other_amount", incident: true }, Some(self.now))
+            }
             [seconds, "s", "pass"] => {
                 self.pass(millis(seconds)?);
                 Ok(())

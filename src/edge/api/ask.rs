@@ -72,8 +72,7 @@ pub(super) fn new_payment(body: &[u8]) -> Result<NewPayment, Problem> {
     let operator = fields.parsed("operator", |text| operator(text).map(|()| text.to_owned()));
     let attach = fields.parsed("attach", |text| attach(text).map(|()| text.to_owned()));
     let patience = patience(&mut fields);
-    let named = client_ref.clone();
-    fields.finish(&FIELDS).map_err(|problem| problem.about(named.as_ref()))?;
+    fields.finish(&FIELDS)?;
     let (Some(client_ref), Some(amount)) = (client_ref, amount) else {
         // Unreachable: what is needed and missing was named above.
         return Err(Problem::fields(Vec::new()));

@@ -32,7 +32,8 @@ pub(super) struct Readiness {
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct ReadinessProblem {
-    /// `ledger`, `stopping`, `key_mismatch`, `certificate_refused`, `scanner_gone`.
+    /// `ledger`, `stopping`, `key_mismatch`, `certificate_refused`,
+    /// `gateway_unreachable`, `wrong_clock`, `scanner_gone`.
     #[schema(example = "scanner_gone")]
     code: &'static str,
     /// What to do.
@@ -92,6 +93,15 @@ fn readiness(board: &Board, stopped: bool, lanes: &[LaneId], devices: &[DeviceVi
     if board.trouble.certificate_refused() {
         let detail = "reversals are not answered; check the client certificate with `shroff doctor`";
         problems.push(problem("certificate_refused", detail));
+    }
+    if board.unreachable.is_some() {
+        let detail =
+            "the gateway could not be reached when it was last tried; check network, DNS and the terminal's log";
+        problems.push(problem("gateway_unreachable", detail));
+    }
+    if board.wrong_clock {
+        let detail = "the clock is wrong: set it (timedatectl set-ntp true); payments go on, their times are wrong";
+        problems.push(problem("wrong_clock", detail));
     }
     for lane in lanes {
         let mut here = devices.iter().filter(|device| device.lane == *lane).peekable();

@@ -62,6 +62,7 @@ async fn accept(site: &Site, ask: NewPayment) -> Result<Response, Problem> {
             let row = site.shared.readers.read(move |reader| reader.by_client_ref(&client_ref)).await?;
             return Err(about(Refusal::RefConflict.into(), row.as_ref()));
         }
+        // Nothing was accepted under this client_ref, now or before: no money moved.
         Err(refusal) => return Err(refusal.into()),
     };
     let place = HeaderValue::try_from(format!("/v1/payments/{}", accepted.reference));

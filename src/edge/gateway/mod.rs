@@ -166,25 +166,34 @@ impl Gateway {
 
     /// Opens a connection ahead of the first pay, so that the customer does not wait for a handshake. Costs nothing
     /// when one was opened just now; whatever comes back is ignored.
-    pub async fn warm(&self) {
+    /// # Errors
+    /// When nobody could be reached; the next call will try again all the same.
+    pub async fn warm(&self) -> Result<(), NotSent> {
         let now = self.clock.tick();
         {
             let mut warmed = lock(&self.warmed);
             if warmed.is_some_and(|at| now.since(at) < WARM_EVERY) {
-                return;
+                return Ok(());
             }
             *warmed = Some(now);
         }
         let host = lock(&self.hosts).preferred(now);
-        let request = self.plain.head(self.url(host).clone()).send();
-        // HEAD has no body, so the connection is free again as soon as the answer is here.
-        let outcome = tokio::time::timeout(self.policy.connect_timeout, request).await;
+        // A GET whose answer is read to its end leaves the connection clean; some servers answer HEAD with a body.
+        let Ok(request) = self.plain.get(self.url(host).clone()).build() else { return Ok(()) };
+        let outcome = tokio::time::timeout(self.policy.connect_timeout, fetch(&self.plain, request)).await;
         let mut hosts = lock(&self.hosts);
         match outcome {
-            Ok(Err(error)) if error.is_connect() => hosts.missed(host, self.clock.tick()),
-            Ok(Ok(_)) => hosts.reached(host),
+            Ok(Err(Failure::Transport(error))) if error.is_connect() => {
+                hosts.missed(host, self.clock.tick());
+                Err(doubt::not_sent(&error))
+            }
+            Ok(Ok(_)) => {
+                hosts.reached(host);
+                Ok(())
+            }
             // Connected but odd, or too slow to tell: the next call will learn more.
-            Ok(Err(_)) | Err(_) => {}
+            Ok(Err(_)) => Ok(()),
+            Err(_) => Err(NotSent::Slow),
         }
     }
 

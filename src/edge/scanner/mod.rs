@@ -87,7 +87,7 @@ impl Health {
         match self {
             Self::Connected => "connected",
             Self::Gone { .. } => "gone",
-            Self::InUse => "in-use",
+            Self::InUse => "in_use",
             Self::Denied => "denied",
         }
     }

@@ -36,7 +36,7 @@ CREATE TABLE payments (
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     seq           INTEGER NOT NULL          -- its last journal line
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX payments_open ON payments (ref) WHERE open = 1;
 CREATE INDEX payments_created ON payments (created_at, ref);
@@ -62,7 +62,7 @@ CREATE TABLE attempts (
     err_code       TEXT    NOT NULL,
     err_code_des   TEXT    NOT NULL,
     alarm          TEXT,
-    refund_no      TEXT    NOT NULL UNIQUE,
+    refund_no      TEXT    NOT NULL,
     transaction_id TEXT,
     paid_at        INTEGER,
     payer_total    INTEGER,
@@ -71,7 +71,7 @@ CREATE TABLE attempts (
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL,
     UNIQUE (payment, no)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX attempts_code ON attempts (code_mark);
 

@@ -225,7 +225,7 @@ impl Attempt {
             (Reversing(it), Answered(Query(Q::Paid(receipt)))) => self.known_as(receipt).reverse_later(&it.paid(), cx),
             (Reversing(it), Answered(Query(Q::NoWord(_)))) => self.reverse_later(it, cx),
             (Reversing(it), Answered(Query(_))) => self.reverse_later(&it.alive(), cx),
-            (Reversing(it), Answered(Reverse(answer))) => self.confirm(&it.heard(answer), cx),
+            (Reversing(it), Answered(Reverse(answer))) => self.alarmed_by(answer).confirm(&it.heard(answer), cx),
             (Reversing(it), Answered(Refund(answer))) => self.confirm(&it.heard_refund(answer), cx),
             (Reversing(it), Answered(Pay(_)) | NoAnswer | NotSent) => self.next_after_silence(it, cx),
             (Reversing(it), Woke) => self.reverse_when_due(it, cx),

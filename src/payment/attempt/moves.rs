@@ -204,6 +204,14 @@ impl Attempt {
         it.accepted && code_is_dead && it.absent.is_some_and(|first| cx.now.since(first) >= ABSENT_APART)
     }
 
+    /// A reversal that blames our certificate, key or request is for a person at once.
+    pub(super) fn alarmed_by(&self, answer: &ReverseAnswer) -> Self {
+        let ours = matches!(answer, ReverseAnswer::NotDone { why: ReverseRefusal::OurFault, .. });
+        let mut next = self.clone();
+        next.alarm = next.alarm.or(ours.then_some(Alarm::OurFault));
+        next
+    }
+
     pub(super) fn landed_late(&self) -> Self {
         let mut next = self.clone();
         next.alarm = Some(Alarm::LateLanding);
@@ -371,6 +379,11 @@ impl Reversing {
 
     pub(super) fn heard_refund(&self, answer: &RefundAnswer) -> Self {
         Self { slow: matches!(answer, RefundAnswer::NotDone(_)), ..self.clone() }
+    }
+
+    /// Tried in vain too often, called useless, or left to a refund: a person must look, whatever other alarm there is.
+    pub(super) fn calls_for_help(&self) -> bool {
+        self.tries >= REVERSALS_BEFORE_ALARM || self.refunds > 0 || self.refund_due
     }
 
     pub(super) fn refund_is_right(&self) -> bool {

@@ -40,7 +40,7 @@ impl Attempt {
             Stage::Paying { .. } => State::Submitting,
             Stage::Asking(it) if it.at_prompt => State::CustomerPaying,
             Stage::Asking(_) => State::Verifying,
-            Stage::Reversing(_) if matches!(self.alarm, Some(Alarm::Unresolved | Alarm::LateLanding)) => {
+            Stage::Reversing(it) if it.calls_for_help() || self.alarm == Some(Alarm::LateLanding) => {
                 State::NeedsAttention
             }
             Stage::Reversing(_) => State::Reversing,

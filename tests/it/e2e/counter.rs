@@ -25,11 +25,13 @@ pub(super) struct Setup {
     pub(super) p12: bool,
     pub(super) scanner: bool,
     pub(super) lanes: usize,
+    /// Files may grow to so many KiB, as on a full disk.
+    pub(super) disk_kib: Option<u32>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { sign_type: "HMAC-SHA256", sub_mch_id: None, p12: false, scanner: false, lanes: 1 }
+        Self { sign_type: "HMAC-SHA256", sub_mch_id: None, p12: false, scanner: false, lanes: 1, disk_kib: None }
     }
 }
 
@@ -43,6 +45,7 @@ pub(super) struct Counter {
     codes: Vec<String>,
     sales: u32,
     began: Instant,
+    disk_kib: Option<u32>,
 }
 
 impl Counter {
@@ -56,8 +59,18 @@ impl Counter {
         let books = Client::Tcp(http);
         #[expect(clippy::disallowed_methods, reason = "real time is what these tests are about")]
         let began = Instant::now();
-        let mut counter =
-            Self { folder, gateway, books, daemon: None, api, scanner, codes: Vec::new(), sales: 0, began };
+        let mut counter = Self {
+            folder,
+            gateway,
+            books,
+            daemon: None,
+            api,
+            scanner,
+            codes: Vec::new(),
+            sales: 0,
+            began,
+            disk_kib: setup.disk_kib,
+        };
         counter.write("token", TOKEN, 0o600);
         counter.write("v2.key", KEY, 0o600);
         let config = config(&setup, &https, api, counter.scanner.as_ref());
@@ -78,8 +91,19 @@ impl Counter {
     /// Starts the daemon, at the noisiest log level, and waits until it takes payments.
     pub(super) fn start(&mut self) {
         let log = std::fs::File::options().append(true).create(true).open(self.path("log")).expect("a log");
-        let daemon = Command::new(env!("CARGO_BIN_EXE_shroff"))
-            .args(["serve", "--log", "trace", "--config"])
+        let shroff = env!("CARGO_BIN_EXE_shroff");
+        let mut command = match self.disk_kib {
+            None => Command::new(shroff),
+            Some(kib) => {
+                // Without the signal, a file that may not grow is an error of the write, as on a full disk.
+                let mut command = Command::new("bash");
+                command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\""), "bash", shroff]);
+                command
+            }
+        };
+        let level = if self.disk_kib.is_some() { "warn" } else { "trace" };
+        let daemon = command
+            .args(["serve", "--log", level, "--config"])
             .arg(self.path("config.toml"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -160,6 +184,60 @@ impl Counter {
         let scanner = self.scanner.as_ref().expect("a scanner");
         assert!(scanner.wait_open(Duration::from_secs(10)), "the daemon opens the scanner");
         scanner.scan(code).expect("a scan");
+    }
+
+    /// Sells, unless the daemon is gone or refuses.
+    pub(super) fn try_sell(&mut self, code: &str) -> bool {
+        self.sales += 1;
+        let body = json!({ "client_ref": format!("E2E-{}", self.sales), "amount": 100, "auth_code": code });
+        let token = format!("Bearer {TOKEN}");
+        let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json")];
+        if std::net::TcpStream::connect(self.api).is_err() {
+            return false;
+        }
+        let answer = self.client().ask("POST", "/v1/payments", &headers, &body.to_string());
+        if answer.status != 201 {
+            return false;
+        }
+        let reference = text(&answer.json(), "ref").to_owned();
+        for _ in 0..20 {
+            if std::net::TcpStream::connect(self.api).is_err() {
+                return false;
+            }
+            let path = format!("/v1/payments/{reference}?wait=5&after=3");
+            let now = self.client().ask("GET", &path, &headers[..1], "");
+            if now.status != 200 {
+                return false;
+            }
+            if now.json()["final"] == json!(true) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Waits for the daemon's end; its exit code.
+    pub(super) fn ended(&mut self) -> Option<i32> {
+        self.daemon.take().expect("a daemon").wait().expect("an end").code()
+    }
+
+    pub(super) fn more_room(&mut self) {
+        self.disk_kib = None;
+    }
+
+    /// Whatever the gateway was told is in the ledger, and becomes certain.
+    pub(super) fn every_order_is_known_and_settles(&self) {
+        let books = self.books.get("/_sim/books").json();
+        let orders: Vec<String> =
+            books["orders"].as_array().expect("orders").iter().map(|it| text(it, "out_trade_no").to_owned()).collect();
+        let mut known = 0;
+        let payments = self.get("/v1/payments?limit=100");
+        for payment in payments["payments"].as_array().expect("payments") {
+            let payment = self.until_final(payment, Duration::from_secs(300));
+            self.agrees(&payment);
+            known += payment["attempts"].as_array().expect("attempts").len();
+        }
+        assert!(known >= orders.len(), "the gateway knows {} orders, the ledger {known}", orders.len());
     }
 
     pub(super) fn payment(&self, payment: &Value) -> Value {

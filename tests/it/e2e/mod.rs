@@ -26,6 +26,7 @@ fn a_sale_over_tls_from_the_scanner_to_the_books() {
     counter.post(&format!("/v1/payments/{}/ack", text(&payment, "ref")), &json!({}), 204);
     assert_eq!(counter.get("/v1/attention")["attention"], json!([]));
     counter.saw_no_violation();
+    counter.holds_no_secret();
 }
 
 #[test]
@@ -102,4 +103,20 @@ fn every_scenario_of_the_gateway_ends_as_its_books_say() {
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[test]
+fn a_till_whose_disk_is_full_says_nothing_more_and_ends() {
+    let mut counter = Counter::open(Setup { disk_kib: Some(900), ..Setup::default() });
+    let mut accepted = 0_u32;
+    while accepted < 500 && counter.try_sell(&format!("130000{:012}", 5000 + accepted)) {
+        accepted += 1;
+    }
+    assert!(accepted > 2, "some sales fit");
+    assert_eq!(counter.ended(), Some(74), "input or output failed");
+    // With room again, everything the gateway was told stands in the ledger, and settles.
+    counter.more_room();
+    counter.start();
+    counter.every_order_is_known_and_settles();
+    counter.saw_no_violation();
 }

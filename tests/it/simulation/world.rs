@@ -100,6 +100,7 @@ pub(crate) struct World {
     last_sale: Tick,
     paid: BTreeMap<PaymentRef, State>,
     powered: Tick,
+    refund_numbers: BTreeMap<String, String>,
     pub(crate) loud: bool,
 }
 
@@ -144,6 +145,7 @@ impl World {
             last_sale: now,
             paid: BTreeMap::new(),
             powered: now,
+            refund_numbers: BTreeMap::new(),
             loud: false,
             chance,
         };
@@ -489,6 +491,12 @@ impl World {
         let number = call.order.out_trade_no.to_string();
         self.digest = self.digest.rotate_left(5) ^ self.now.micros() ^ number.bytes().map(u64::from).sum::<u64>();
         self.tell(|| format!("{} {number}", op.word()));
+        if op == Op::Refund {
+            let first = self.refund_numbers.entry(number.clone()).or_insert_with(|| out_refund_no.clone());
+            if *first != out_refund_no {
+                return Err(format!("{number} is refunded under a second number"));
+            }
+        }
         let policy = Policy::default();
         let timeout = if op == Op::Pay { policy.pay_timeout } else { policy.query_timeout };
         if self.faulty() && self.chance.one_in_thousand(200) {

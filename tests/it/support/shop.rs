@@ -195,7 +195,7 @@ fn run(
             unsettled: till.unsettled(),
             trouble,
             out_of_order: false,
-            notices: std::collections::BTreeMap::new(),
+            ..Board::default()
         })
     };
     drop(publish(&till));

@@ -1,0 +1,130 @@
+//! Laws that need a disk that fails, or a scan at the wrong moment.
+
+use std::time::Duration;
+
+use shroff::ledger::{Birth, Ledger};
+use shroff::payment::{Change, Durable, Facts, Mint, Payment, Policy};
+use shroff::till::{NewPayment, ScanVerdict, Settings, Till};
+use shroff::words::{Money, Now, Secret, Tick, WallTime};
+
+/// A disk that keeps nothing.
+struct Broken;
+
+impl Durable for Broken {
+    type Error = &'static str;
+
+    fn save(&mut self, _: &Change<'_>) -> Result<(), Self::Error> {
+        Err("the disk is full")
+    }
+}
+
+#[test]
+fn a_step_gives_no_call_when_the_save_failed() {
+    let mint = Mint {
+        out_trade_no: "T01K7Q2M9XB00000001".parse().expect("a number"),
+        refund_no: "T01K7Q2M9XB00000001R".parse().expect("a number"),
+    };
+    let code = "134539517967686076".parse().expect("a code");
+    let step = Payment::collect(facts(), at(1)).and_scan(code, mint, &Policy::default(), at(1));
+    assert_eq!(step.commit(&mut Broken).expect_err("nothing was kept"), "the disk is full");
+}
+
+#[test]
+fn a_code_read_before_the_lane_was_armed_is_never_charged() {
+    let mut till = till();
+    let lane = "1".parse().expect("a lane");
+    let early = || "134539517967686001".parse().expect("a code");
+    assert!(matches!(till.scan(&lane, early(), at(9).tick, at(9)), Ok(ScanVerdict::NotArmed)));
+    let sale = till.collect(ask(), at(10)).expect("a save").expect("accepted");
+    assert!(sale.out.is_empty(), "the code from before is not taken out of a queue");
+    assert!(matches!(till.scan(&lane, early(), at(9).tick, at(11)), Ok(ScanVerdict::TooOld)));
+    let late = "134539517967686002".parse().expect("a code");
+    assert!(matches!(till.scan(&lane, late, at(20).tick, at(81)), Ok(ScanVerdict::TooOld)), "a minute old");
+    let fresh = "134539517967686003".parse().expect("a code");
+    assert!(matches!(till.scan(&lane, fresh, at(82).tick, at(82)), Ok(ScanVerdict::Taken(_))));
+}
+
+#[test]
+fn reversals_slow_down_and_call_a_person() {
+    use shroff::payment::answer::{Class, PayAnswer, QueryAnswer, Refusal, ReverseAnswer};
+    use shroff::payment::{Answer, Heard, Op, State};
+
+    let mut till = till();
+    let sale = till.collect(ask(), at(1)).expect("a save").expect("accepted");
+    let code = "134539517967686004".parse().expect("a code");
+    let Ok(ScanVerdict::Taken(mut out)) = till.scan(&"1".parse().expect("a lane"), code, at(2).tick, at(2)) else {
+        panic!("the code is taken");
+    };
+    let mut now = at(2);
+    let mut reversals = Vec::new();
+    while now.tick < at(3600).tick {
+        for call in std::mem::take(&mut out) {
+            let op = call.call.ask.op();
+            let answer = match op {
+                Op::Pay => Answer::Pay(PayAnswer::Refused(Refusal::new(Class::CustomerPaying, "USERPAYING", ""))),
+                Op::Reverse => Answer::Reverse(ReverseAnswer::Accepted { recall: true }),
+                Op::Query | Op::Refund => Answer::Query(QueryAnswer::CustomerPaying),
+            };
+            if op == Op::Reverse {
+                reversals.push(now.tick);
+            }
+            out.extend(till.hear(call.id, &Heard::Answer(answer), Some(now.tick), now).expect("a save"));
+        }
+        if out.is_empty() {
+            now.tick = till.next_wake().expect("it never gives up");
+            out = till.wake(now).expect("a save");
+        }
+    }
+    let waits: Vec<u64> = reversals.windows(2).map(|two| two[1].since(two[0]).as_secs()).collect();
+    assert_eq!(waits.get(..3), Some(&[5, 10, 20][..]));
+    assert_eq!(waits.get(3), Some(&30));
+    assert_eq!(waits.last(), Some(&300), "after five minutes only every five minutes: {waits:?}");
+    let row = till.ledger().payment(&sale.reference).expect("readable").expect("there");
+    assert_eq!((row.record.state, row.record.alarm.is_some()), (State::NeedsAttention, true));
+}
+
+fn at(seconds: u64) -> Now {
+    Now { tick: Tick::default().after(Duration::from_secs(seconds)), wall: WallTime::from_millis(1_780_000_000_000) }
+}
+
+fn facts() -> Facts {
+    Facts {
+        reference: "T01-A-1".parse().expect("a ref"),
+        client_ref: "c1".parse().expect("a client_ref"),
+        lane: "1".parse().expect("a lane"),
+        amount: Money::new(8800, "HKD".parse().expect("a currency")).expect("money"),
+        description: "Dining Hall".into(),
+        attach: String::new(),
+        operator: String::new(),
+        patience: Duration::from_secs(120),
+        asked_code: None,
+        created_at: at(1).wall,
+    }
+}
+
+fn ask() -> NewPayment {
+    NewPayment {
+        client_ref: "c1".parse().expect("a client_ref"),
+        amount: 8800,
+        currency: None,
+        lane: None,
+        description: None,
+        operator: None,
+        attach: None,
+        patience: None,
+        auth_code: None,
+    }
+}
+
+fn till() -> Till {
+    let birth =
+        Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![3; 32]) };
+    let settings = Settings {
+        policy: Policy { jitter_permille: 0, ..Policy::default() },
+        lanes: vec!["1".parse().expect("a lane")],
+        currency: "HKD".parse().expect("a currency"),
+        amount_max: 5_000_000,
+        description: "Dining Hall".into(),
+    };
+    Till::open(Ledger::in_memory(birth).expect("a ledger"), settings, 1, at(0)).expect("a till")
+}
