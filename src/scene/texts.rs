@@ -221,7 +221,7 @@ fn catalogue(language: Language) -> String {
 const THROTTLES: [&str; 4] = ["FREQ", "RATELIMIT", "TOOMUCH", "TOOMANY"];
 
 /// The reason that has no text of its own.
-const GENERIC: &str = "declined.generic";
+pub const GENERIC: &str = "declined.generic";
 
 /// A scan that has no text of its own.
 const OTHER: &str = "other";

@@ -190,13 +190,21 @@ impl AttemptView {
 }
 
 impl CashierView {
+    /// While it waits for another code the cashier must read why: a text that only says *scan* would get the same card
+    /// again.
     fn of(row: &PaymentRow, language: Language) -> Self {
         let record = &row.record;
-        let key = match (&record.last_decline, record.state) {
-            (Some(decline), State::Declined) => format!("declined.{}", decline.code),
-            _ => record.state.word().to_owned(),
+        let state = record.state;
+        let key = match (&record.last_decline, state) {
+            (Some(decline), State::Declined | State::Armed) => format!("declined.{}", decline.code),
+            _ => state.word().to_owned(),
         };
-        let (_, text) = texts::cashier(&key, language);
+        let (found, text) = texts::cashier(&key, language);
+        if state == State::Armed && found == texts::GENERIC {
+            // The text for reasons nobody has told us about ends the payment; this one goes on.
+            let (key, text) = texts::cashier(state.word(), language);
+            return Self { key, text };
+        }
         Self { key, text }
     }
 }

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use std::time::Duration;
+
+use shroff::payment::answer::{Class, PayAnswer, QueryAnswer, Refusal};
+use shroff::payment::{Answer, Heard};
+
 use super::CODE;
 use crate::support::Shop;
 
@@ -84,6 +89,28 @@ fn a_paid_payment_tells_the_whole_story() {
     }
     assert_eq!(shop.unix.get("/v1/attention").json()["attention"].as_array().map(Vec::len), Some(0));
     assert_eq!(shop.unix.get(&format!("/v1/payments/{reference}")).json()["acked"], true);
+}
+
+#[test]
+fn a_code_that_another_can_cure_tells_the_cashier_why_and_what_next() {
+    let shop = Shop::open(&["1"]);
+    let reference = shop.sell("R-1", 8800);
+    let pay = shop.scan(CODE);
+    let refusal = Refusal::new(Class::FreshCode, "NOTENOUGH", "余额不足");
+    shop.hear(&pay, Heard::Answer(Answer::Pay(PayAnswer::Refused(refusal))));
+    shop.pass(Duration::from_secs(1));
+    let query = shop.call();
+    shop.hear(&query, Heard::Answer(Answer::Query(QueryAnswer::NotPaid)));
+    let mut payment = shop.unix.get(&format!("/v1/payments/{reference}")).json();
+    while payment["state"] != "armed" {
+        payment = shop.unix.get(&format!("/v1/payments/{reference}?wait=10&after={}", payment["seq"])).json();
+    }
+    assert_eq!((&payment["money"], &payment["final"]), (&"none".into(), &false.into()));
+    assert_eq!(payment["last_decline"]["code"], "NOTENOUGH");
+    assert_eq!(payment["cashier"]["key"], "declined.NOTENOUGH");
+    assert_eq!(payment["cashier"]["text"], "Insufficient balance in this card. Try another one");
+    assert_eq!(payment["next"]["action"], "scan_code");
+    assert_eq!(payment["attempts"][0]["err_code"], "NOTENOUGH");
 }
 
 #[test]

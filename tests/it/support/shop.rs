@@ -23,6 +23,9 @@ pub(crate) const TOKEN: &str = "3f1c9a";
 /// 2026-11-21 11:38:26 in Hong Kong.
 const BEGIN: i64 = 1_795_232_306_000;
 
+/// How often the till looks at the clock while nobody speaks to it: the clock is a test's, so no wait can be computed.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// A shop that is open.
 pub(crate) struct Shop {
     pub(crate) unix: Client,
@@ -137,6 +140,11 @@ impl Shop {
         self.inbox.send(Input::Heard { id: call.id, heard, sent: None }).expect("a till");
     }
 
+    /// Lets time pass. What was due in it is called for.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.fetch_add(u64::try_from(time.as_micros()).expect("a time"), Ordering::Relaxed);
+    }
+
     /// Sets what scanners there are.
     pub(crate) fn devices(&self, devices: Vec<DeviceView>) {
         self.devices.send_replace(devices);
@@ -192,21 +200,32 @@ fn run(
     };
     drop(publish(&till));
     ready.send(()).expect("a listener");
-    while let Ok(input) = inputs.recv() {
+    loop {
+        let input = inputs.recv_timeout(LOOK);
         let now = now(clock);
-        let mut out = Vec::new();
+        let mut out = till.wake(now).expect("a save");
         let mut answer: Box<dyn FnOnce()> = Box::new(|| ());
+        let input = match input {
+            Ok(input) => input,
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            Err(mpsc::RecvTimeoutError::Timeout) if out.is_empty() => continue,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                drop(publish(&till));
+                out.drain(..).for_each(|call| drop(said.send(call)));
+                continue;
+            }
+        };
         match input {
             Input::Collect(ask, reply) => {
                 let collected = till.collect(*ask, now).expect("a save");
                 let accepted = collected.map(|it| {
-                    out = it.out;
+                    out.extend(it.out);
                     Accepted { reference: it.reference, new: it.new }
                 });
                 answer = Box::new(move || drop(reply.send(accepted)));
             }
             Input::Cancel(reference, reply) => {
-                let canceled = till.cancel(&reference, now).expect("a save").map(|calls| out = calls);
+                let canceled = till.cancel(&reference, now).expect("a save").map(|calls| out.extend(calls));
                 answer = Box::new(move || drop(reply.send(canceled)));
             }
             Input::Acknowledge(reference, reply) => {
@@ -215,10 +234,10 @@ fn run(
             }
             Input::Scan { lane, code, read } => {
                 if let ScanVerdict::Taken(calls) = till.scan(&lane, code, read, now).expect("a save") {
-                    out = calls;
+                    out.extend(calls);
                 }
             }
-            Input::Heard { id, heard, sent } => out = till.hear(id, &heard, sent, now).expect("a save"),
+            Input::Heard { id, heard, sent } => out.extend(till.hear(id, &heard, sent, now).expect("a save")),
             Input::Stop => return,
         }
         drop(publish(&till));
