@@ -112,7 +112,7 @@ pub fn scene(view: &LaneLook, languages: &[Language], now: Tick) -> Scene {
         lines: say(act.key, languages, again),
         tone: act.tone,
         countdown_until: view.until.filter(|until| act.counts_down && *until > now),
-        expires_at: now.after(FRESH),
+        expires_at: changes_at(view, now).map_or(now.after(FRESH), |end| end.after(STUMBLE).min(now.after(FRESH))),
     }
 }
 
@@ -235,6 +235,8 @@ fn say(key: &str, languages: &[Language], again: bool) -> Vec<SceneText> {
 /// How long a display may believe a scene. Senders repeat it a few times within; a dead one is noticed while the
 /// customer still stands there.
 const FRESH: Duration = Duration::from_secs(20);
+/// How late the next scene may come when a result has been shown long enough.
+const STUMBLE: Duration = Duration::from_secs(2);
 
 /// How long *paid* stays: to be read by this customer, and not by the next one.
 const PAID_SHOWN: Duration = Duration::from_secs(8);
