@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::site::Site;
 use crate::edge::desk::{Board, DeviceView};
+use crate::ledger::Reader;
 use crate::words::LaneId;
 
 /// The process answers.
@@ -70,6 +71,10 @@ pub(super) async fn readyz(State(site): State<Site>) -> Response {
     (status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String),
 ))]
 pub(super) async fn metrics(State(site): State<Site>) -> Response {
+    // Counted when somebody asks; a ledger that cannot be read leaves the last number.
+    if let Ok(rows) = site.shared.readers.read(Reader::attention).await {
+        site.shared.metrics.attention(rows.len());
+    }
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], site.shared.metrics.text()).into_response()
 }

@@ -9,9 +9,10 @@ use super::problem::Problem;
 use super::query::{self, Pairs};
 use super::site::Site;
 use super::view::{DeclineView, PaymentView};
-use crate::edge::desk::DeviceView;
+use crate::edge::desk::{DeviceView, Notice};
 use crate::ledger::PaymentRow;
 use crate::payment::{Alarm, State as PaymentState};
+use crate::scene::texts;
 use crate::till::LaneView;
 use crate::words::{Language, Now, Tick, WallTime};
 
@@ -99,12 +100,28 @@ pub struct LaneJson {
     /// Why the last code was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_decline: Option<DeclineView>,
+    /// The last scan that was not taken, and what to tell the customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_notice: Option<NoticeView>,
     /// Scanners of the lane that are connected.
     pub scanners_connected: usize,
 }
 
+/// A scan that was not taken: another wallet's code, a product, a used code.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(title = "Notice")]
+pub struct NoticeView {
+    /// A stable word.
+    #[schema(example = "alipay")]
+    pub key: &'static str,
+    /// What the cashier should read.
+    pub text: String,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
 impl LaneJson {
-    fn of(view: &LaneView, devices: &[DeviceView], now: Now) -> Self {
+    fn of(view: &LaneView, notice: Option<Notice>, devices: &[DeviceView], now: Now, language: Language) -> Self {
         let here = devices.iter().filter(|device| device.lane == view.lane && device.state == "connected");
         let since = view.state.map(|_| wall(now, view.since));
         let decline = view.last_decline.as_ref();
@@ -118,6 +135,11 @@ impl LaneJson {
             since: since.map(|at| at.to_string()),
             until: view.until.map(|until| wall(now, until).to_string()),
             last_decline: decline.map(|it| DeclineView { code: it.code.clone(), text: it.text.clone() }),
+            last_notice: notice.map(|it| NoticeView {
+                key: it.word,
+                text: texts::notice(it.word, language),
+                at: wall(now, it.at).to_string(),
+            }),
             scanners_connected: here.count(),
         }
     }
@@ -168,8 +190,14 @@ pub(super) async fn lanes(State(site): State<Site>, pairs: Pairs) -> Result<Json
     query::none(pairs)?;
     let devices = site.shared.desk.devices();
     let now = site.now();
-    let views = site.shared.desk.board().borrow().lanes.clone();
-    Ok(Json(LaneList { lanes: views.iter().map(|view| LaneJson::of(view, &devices, now)).collect() }))
+    let language = site.shared.config.language;
+    let (views, notices) = {
+        let board = site.shared.desk.board();
+        let board = board.borrow();
+        (board.lanes.clone(), board.notices.clone())
+    };
+    let lanes = views.iter().map(|it| LaneJson::of(it, notices.get(&it.lane).copied(), &devices, now, language));
+    Ok(Json(LaneList { lanes: lanes.collect() }))
 }
 
 /// Lists the scanners.
