@@ -75,7 +75,7 @@ impl Value {
 }
 
 /// Whether a text in place of a file's name is rather the secret: long, or of several lines, and not like a path.
-fn looks_pasted(text: &str) -> bool {
+pub(super) fn looks_pasted(text: &str) -> bool {
     let name = text.rsplit('/').next().unwrap_or(text);
     let like_a_path = text.starts_with('/') || text.starts_with("./") || name.contains('.');
     text.contains(['\n', '\r']) || text.contains("-----BEGIN") || (text.len() >= PASTED_MIN && !like_a_path)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::{ConfigError, Problem};
 use super::keys::{self, Key};
-use super::raw::{Table, Value};
+use super::raw::{self, Table, Value};
 use super::secrets::FileError;
 
 /// Decimal places a number of seconds may have: milliseconds.
@@ -119,6 +119,11 @@ impl<'a> Reader<'a> {
     pub(super) fn content_of<T>(&mut self, name: &str, read: Result<T, FileError>) -> Option<T> {
         match read {
             Ok(content) => Some(content),
+            // Somebody typed the secret itself where its file's name belongs: the path would show it.
+            Err(FileError::NotFound(_) | FileError::Unreadable { .. }) if self.is_pasted(name) => {
+                self.refuse(name, "the name of a file; put the secret into one and give it mode 600");
+                None
+            }
             Err(error) => {
                 self.fault(name, Problem::File(error));
                 None
@@ -130,6 +135,12 @@ impl<'a> Reader<'a> {
         let line = self.table.and_then(|table| Some(table.entries.get(name)?.line));
         let line = line.or_else(|| self.table.map(|table| table.line));
         self.errors.push(ConfigError::new(format!("{}.{name}", self.place), line, problem));
+    }
+
+    fn is_pasted(&self, name: &str) -> bool {
+        let key = keys::find(self.section, name).filter(|key| key.private);
+        let typed = key.and_then(|key| self.value(key));
+        typed.as_ref().and_then(text).is_some_and(raw::looks_pasted)
     }
 
     /// What was typed, or else the default.

@@ -239,6 +239,8 @@ fn a_secret_is_in_no_error_and_in_no_listing() {
     for (from, to) in [
         ("\"v2.key\"", format!("\"{secret}\"")),
         ("\"v2.key\"", format!("{secret}")),
+        ("\"v2.key\"", format!("\"{secret}/abcdefghij\"")),
+        ("\"v2.key\"", format!("\"{}\"", secret.repeat(10))),
         ("key_file = \"v2.key\"", format!("key = \"{secret}\"")),
         ("\"v2.key\"", format!("\"\"\"\n{secret}\"\"\"")),
         ("http://", format!("http://user:{secret}@")),
