@@ -126,7 +126,7 @@ impl Daemon {
     pub(crate) fn flushes(&self) -> usize {
         let trace = self.trace.as_ref().expect("a trace");
         let text = std::fs::read_to_string(trace).expect("a trace");
-        text.lines().filter(|line| line.contains("sync(") && line.contains(") = 0") || line.contains("resumed")).count()
+        text.lines().filter(|line| line.contains("sync") && line.trim_end().ends_with("= 0")).count()
     }
 
     pub(crate) fn resident_kib(&self) -> u64 {

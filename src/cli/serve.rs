@@ -3,7 +3,10 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use tracing_subscriber::EnvFilter;
+use anyhow::Context as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Exit;
 use crate::config::Config;
@@ -27,11 +30,15 @@ pub(super) fn run(path: &Path, args: &ServeArgs) -> anyhow::Result<Exit> {
 /// Log lines go to stderr. Libraries below us are held to warnings: hyper and rustls print what they send at trace.
 fn listen(level: &str) -> anyhow::Result<()> {
     let filter = if level.contains('=') { level.to_owned() } else { format!("warn,shroff={level}") };
-    let filter = EnvFilter::try_new(filter)?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter: Targets = filter.parse().with_context(|| {
+        format!("--log takes error, warn, info, debug, trace or a filter such as shroff=debug, not {level:?}")
+    })?;
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
         .try_init()
         .map_err(|error| anyhow::anyhow!("the log cannot be opened: {error}"))
 }

@@ -115,7 +115,8 @@ impl Reader {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(Duration::from_secs(2))?;
-        db.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;")?;
+        // A look needs a few pages; the writer keeps the warm cache.
+        db.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; PRAGMA cache_size = -256;")?;
         db.set_prepared_statement_cache_capacity(32);
         Ok(Self { db })
     }
