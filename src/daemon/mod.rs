@@ -30,6 +30,8 @@ use till_thread::Hands;
 
 /// Workers for sockets, calls and pages; money has a thread of its own.
 const WORKERS: usize = 2;
+/// Threads that may wait for the disk on behalf of lists; each keeps memory of its own.
+const BLOCKING: usize = 4;
 /// How long *out of order* stays on the displays before the process ends and systemd starts it anew.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// No terminal of this version is older: 2026-11-01.
@@ -79,6 +81,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let gateway = Arc::new(doors::gateway(config, clock)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING)
         .enable_all()
         .build()
         .map_err(ServeError::System)?;

@@ -156,7 +156,8 @@ fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerError> {
     }
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     db.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 2000;",
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 2000;
+         PRAGMA cache_size = -1024;",
     )?;
     db.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
     let synchronous: i64 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
