@@ -153,7 +153,7 @@ fn start_to_ready() {
             &ready.p50(),
             "exec of hello",
             &hello.p50(),
-            500,
+            goal,
         );
     }
 }
