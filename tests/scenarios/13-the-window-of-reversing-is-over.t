@@ -11,7 +11,6 @@ the terminal says reverse
 WeChat answers REVERSE_EXPIRE
 the terminal says query
 WeChat answers paid
-5 s pass
 the terminal says refund
 WeChat answers accepted
 the terminal says query

@@ -222,6 +222,9 @@ impl Attempt {
                 self.settle_watched(Outcome::Reversed { returned: it.paid_seen }, cx)
             }
             (Reversing(it), Answered(Query(Q::Absent))) => self.reverse_later(&it.absent(self, cx), cx),
+            (Reversing(it), Answered(Query(Q::Paid(receipt)))) if it.refund_due && it.refunds == 0 => {
+                self.known_as(receipt).refund(&it.paid(), cx)
+            }
             (Reversing(it), Answered(Query(Q::Paid(receipt)))) => self.known_as(receipt).reverse_later(&it.paid(), cx),
             (Reversing(it), Answered(Query(Q::NoWord(_)))) => self.reverse_later(it, cx),
             (Reversing(it), Answered(Query(_))) => self.reverse_later(&it.alive(), cx),
