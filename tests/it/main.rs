@@ -24,6 +24,7 @@ mod gateway_tls;
 mod hostile;
 mod house;
 mod laws;
+mod reconcile;
 mod scanner;
 mod scenarios;
 mod simulation;

@@ -1,0 +1,5 @@
+//! Floor 1: WeChat's statement against the ledger, offline.
+
+mod decimal;
+mod moment;
+pub mod statement;

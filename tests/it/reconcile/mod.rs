@@ -1,0 +1,4 @@
+//! WeChat's statement against the ledger.
+
+mod parse;
+pub(crate) mod sheet;
