@@ -1,4 +1,6 @@
 //! WeChat's statement against the ledger.
 
+mod books;
 mod parse;
 pub(crate) mod sheet;
+mod world;

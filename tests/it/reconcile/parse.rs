@@ -116,7 +116,7 @@ fn every_layout_tells_the_same() {
 #[test]
 fn yen_are_not_hundredths_and_currencies_stay_apart() {
     let yen = Move { currency: "JPY", ..sale(1, 1200) };
-    let text = statement(Style::All27, &[yen.clone(), sale(2, 1200)]);
+    let text = statement(Style::All27, &[yen, sale(2, 1200)]);
     let (layout, part, rows) = read(text.as_bytes()).expect("a statement");
     assert_eq!(part.wholeness(&layout), Wholeness::Whole);
     assert_eq!((rows[0].amount, rows[0].currency.code()), (1200, "JPY"));
@@ -161,7 +161,8 @@ fn a_bad_line_is_told_with_its_number_and_the_others_are_read() {
     let spoilt = |at: usize, with: &dyn Fn(&str) -> String| -> String {
         lines.iter().enumerate().map(|(no, line)| if no == at { with(line) } else { (*line).to_owned() }).collect()
     };
-    let cases: [(&dyn Fn(&str) -> String, &str); 6] = [
+    type Spoil<'a> = &'a dyn Fn(&str) -> String;
+    let cases: [(Spoil<'_>, &str); 6] = [
         (&|line| line.replacen(",`", ",", 1), "it has 26 fields, the header has 27"),
         (&|line| line.replace("88.00", "88.0O"), "应结订单金额 is no amount"),
         (&|line| line.replace("SUCCESS", "HALFWAY"), "nobody knows the state HALFWAY"),
