@@ -121,8 +121,7 @@ impl Book for Movements {
         Ok(())
     }
 
-    fn at(&self, days: &Days, places: &[u32]) -> Result<Vec<LedgerLine>, LedgerError> {
-        let mut lines = Vec::with_capacity(places.len());
+    fn at(&self, days: &Days, places: &[u32], each: &mut dyn FnMut(LedgerLine)) -> Result<(), LedgerError> {
         let mut places = places.iter().peekable();
         let mut place: u32 = 0;
         for (sql, days) in [(PAID_NAMES, days.of_payments()), (OPEN_NAMES, &days.all())] {
@@ -131,17 +130,21 @@ impl Book for Movements {
                 let mut rows = statement.query(params![from.millis(), to.millis()])?;
                 while let Some(row) = rows.next()? {
                     if places.next_if(|wanted| **wanted == place).is_some() {
-                        lines.extend(self.order(text(row, 0)?)?);
+                        self.all(BY_ORDER, text(row, 0)?)?.into_iter().for_each(&mut *each);
                     }
                     place = place.saturating_add(1);
                 }
             }
         }
-        Ok(lines)
+        Ok(())
     }
 
-    fn order(&self, out_trade_no: &str) -> Result<Vec<LedgerLine>, LedgerError> {
-        self.all(BY_ORDER, out_trade_no)
+    fn orders(&self, wanted: &BTreeSet<&str>) -> Result<Vec<LedgerLine>, LedgerError> {
+        let mut lines = Vec::new();
+        for out_trade_no in wanted {
+            lines.extend(self.all(BY_ORDER, out_trade_no)?);
+        }
+        Ok(lines)
     }
 
     fn payment(&self, reference: &str) -> Result<Vec<LedgerLine>, LedgerError> {

@@ -75,17 +75,17 @@ pub trait Book {
     /// When the ledger cannot be read.
     fn moved(&self, days: &Days, each: &mut dyn FnMut(&LedgerLine<&str>)) -> Result<(), Self::Error>;
 
-    /// The lines that [`Book::moved`] calls with at these places, counted from 0 and in order.
+    /// Calls `each` with the lines that [`Book::moved`] calls with at these places, counted from 0 and in order.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn at(&self, days: &Days, places: &[u32]) -> Result<Vec<LedgerLine>, Self::Error>;
+    fn at(&self, days: &Days, places: &[u32], each: &mut dyn FnMut(LedgerLine)) -> Result<(), Self::Error>;
 
-    /// All lines of an order, whatever became of it and whenever: its payment and its refunds.
+    /// All lines of the orders `wanted`, whatever became of them and whenever: payments and refunds.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn order(&self, out_trade_no: &str) -> Result<Vec<LedgerLine>, Self::Error>;
+    fn orders(&self, wanted: &BTreeSet<&str>) -> Result<Vec<LedgerLine>, Self::Error>;
 
     /// The payment lines of the payment we call `reference`.
     ///

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::book::{Days, LedgerLine};
 use super::finding::Found;
 use super::prints::Loose;
-use super::statement::{Fault, Row, StatementRow};
+use super::statement::{Fault, StatementRow};
 use super::totals::Totals;
 
 /// Movements of each side that are looked at one by one. More differences than this are not a day's accounts but the
@@ -42,13 +42,13 @@ impl Evidence {
     }
 
     /// Takes in a loose row.
-    pub fn row(&mut self, statement: usize, line: u64, row: &Row<'_>) {
+    pub fn row(&mut self, row: StatementRow) {
         self.row_totals.movement(row.currency, row.movement, row.amount);
         if self.rows.len() < LISTED_MAX {
-            self.rows.push(row.kept(statement, line));
+            self.rows.push(row);
         } else {
             self.unlisted = self.unlisted.saturating_add(1);
-            self.unlisted_rows.insert(digest(row.out_trade_no));
+            self.unlisted_rows.insert(digest(row.out_trade_no.as_bytes()));
         }
     }
 

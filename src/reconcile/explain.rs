@@ -31,13 +31,32 @@ pub fn explain<B: Book>(evidence: Evidence, books: &[B]) -> Result<Report, B::Er
     // Orders with a payment row that nothing takes back: another attempt of the same payment may be among them.
     let charged = groups.iter().filter(|(_, group)| group.net_of_rows() > 0).map(|(order, _)| order.clone()).collect();
     let mut work = Explaining { books, evidence: &evidence, charged, findings: Vec::new(), agreed: BTreeMap::new() };
+    let mut known = known(&groups, books)?;
     for (order, group) in groups {
-        work.order(&order, &group)?;
+        let lines = known.remove(&order).unwrap_or_else(|| group.loose.clone());
+        work.order(&order, &group, lines)?;
     }
     work.paid_twice()?;
     work.bad_lines();
     let Explaining { findings, agreed, .. } = work;
     Ok(Report::new(evidence, findings, &agreed))
+}
+
+/// Everything the ledgers have of the orders of which a row is loose. A line without a row is enough by itself, unless
+/// another ledger may have a copy of it.
+fn known<B: Book>(groups: &BTreeMap<String, Group>, books: &[B]) -> Result<BTreeMap<String, Vec<Found>>, B::Error> {
+    let looked_up = groups.iter().filter(|(_, group)| !group.rows.is_empty() || books.len() > 1);
+    let wanted: BTreeSet<&str> = looked_up.map(|(order, _)| order.as_str()).collect();
+    let mut known: BTreeMap<String, Vec<Found>> =
+        wanted.iter().map(|order| ((*order).to_owned(), Vec::new())).collect();
+    for (ledger, book) in books.iter().enumerate() {
+        for line in book.orders(&wanted)? {
+            if let Some(lines) = known.get_mut(&line.out_trade_no) {
+                lines.push(Found { ledger, line });
+            }
+        }
+    }
+    Ok(known)
 }
 
 /// What is loose of one order.
@@ -67,12 +86,10 @@ impl Group {
 }
 
 impl<B: Book> Explaining<'_, B> {
-    fn order(&mut self, order: &str, group: &Group) -> Result<(), B::Error> {
+    fn order(&mut self, order: &str, group: &Group, mut known: Vec<Found>) -> Result<(), B::Error> {
         if self.evidence.is_unlisted(order) {
             return Ok(());
         }
-        let alone = group.rows.is_empty() && self.books.len() == 1;
-        let mut known = if alone { group.loose.clone() } else { self.known(order)? };
         // What has an equal in the statement comes first: a copy of it in another ledger is what is too much.
         known.sort_by_key(|found| group.has(found));
         let known = self.without_copies(known, group);
@@ -103,15 +120,6 @@ impl<B: Book> Explaining<'_, B> {
             },
         }
         Ok(())
-    }
-
-    /// Everything the ledgers have of `order`.
-    fn known(&self, order: &str) -> Result<Vec<Found>, B::Error> {
-        let mut known = Vec::new();
-        for (ledger, book) in self.books.iter().enumerate() {
-            known.extend(book.order(order)?.into_iter().map(|line| Found { ledger, line }));
-        }
-        Ok(known)
     }
 
     fn refund(

@@ -1,5 +1,7 @@
 //! A ledger in memory, and the comparison from files to report on one thread.
 
+use std::collections::BTreeSet;
+
 use shroff::reconcile::statement::{Layout, Part, Row};
 use shroff::reconcile::{
     Book, Days, Evidence, LedgerLine, Report, Side, Standing, StatementRead, What, compare, explain,
@@ -28,13 +30,14 @@ impl Book for Pages {
         Ok(())
     }
 
-    fn at(&self, days: &Days, places: &[u32]) -> Result<Vec<LedgerLine>, Self::Error> {
+    fn at(&self, days: &Days, places: &[u32], each: &mut dyn FnMut(LedgerLine)) -> Result<(), Self::Error> {
         let all: Vec<&LedgerLine> = self.on(days).collect();
-        Ok(places.iter().map(|at| all[usize::try_from(*at).expect("small")].clone()).collect())
+        places.iter().for_each(|at| each(all[usize::try_from(*at).expect("small")].clone()));
+        Ok(())
     }
 
-    fn order(&self, out_trade_no: &str) -> Result<Vec<LedgerLine>, Self::Error> {
-        Ok(self.0.iter().filter(|line| line.out_trade_no == out_trade_no).cloned().collect())
+    fn orders(&self, wanted: &BTreeSet<&str>) -> Result<Vec<LedgerLine>, Self::Error> {
+        Ok(self.0.iter().filter(|line| wanted.contains(line.out_trade_no.as_str())).cloned().collect())
     }
 
     fn payment(&self, reference: &str) -> Result<Vec<LedgerLine>, Self::Error> {
@@ -114,15 +117,13 @@ pub(crate) fn reconcile(texts: &[&str], books: &[Pages], seed: u64) -> Report {
     for (at, (layout, body)) in read.iter().enumerate() {
         let wanted: Vec<u32> =
             loose.rows.iter().filter(|(source, _)| *source == at as u32).map(|(_, line)| *line).collect();
-        Part::pick(layout, &mut &body[..], &wanted, |line, row| evidence.row(at, u64::from(line) + 1, row))
+        Part::pick(layout, &mut &body[..], &wanted, |line, row| evidence.row(row.kept(at, u64::from(line) + 1)))
             .expect("reads");
     }
     for (at, book) in books.iter().enumerate() {
         let places: Vec<u32> =
             loose.lines.iter().filter(|(source, _)| *source == at as u32).map(|(_, nth)| *nth).collect();
-        for line in book.at(&days, &places).expect("reads") {
-            evidence.line(at, line);
-        }
+        book.at(&days, &places, &mut |line| evidence.line(at, line)).expect("reads");
     }
     evidence.terminals = vec!["T01".to_owned(), "T02".to_owned()];
     evidence.ledgers = (0..books.len()).map(|at| format!("T0{}.sqlite", at + 1)).collect();

@@ -1,5 +1,6 @@
 //! The ledger as the comparison asks it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use shroff::ledger::Movements;
@@ -31,6 +32,12 @@ fn moved(book: &Movements, days: &Days) -> Vec<(String, u64, Standing)> {
     lines
 }
 
+fn at(book: &Movements, days: &Days, places: &[u32]) -> Vec<LedgerLine> {
+    let mut lines = Vec::new();
+    book.at(days, places, &mut |line| lines.push(line)).expect("reads");
+    lines
+}
+
 #[test]
 fn a_day_is_what_was_taken_on_it_and_what_is_not_certain() {
     let mut shop = Shop::open("T01", evening());
@@ -54,12 +61,12 @@ fn a_day_is_what_was_taken_on_it_and_what_is_not_certain() {
 
     for (days, told) in [(&first, &told), (&second, &next)] {
         for (place, (order, amount, standing)) in told.iter().enumerate() {
-            let lines = book.at(days, &[u32::try_from(place).expect("small")]).expect("reads");
+            let lines = at(&book, days, &[u32::try_from(place).expect("small")]);
             let [line] = lines.as_slice() else { panic!("{lines:?}") };
             assert_eq!((&line.out_trade_no, line.amount.minor(), line.standing), (order, *amount, *standing));
         }
     }
-    let orders = book.at(&second, &[0, 1]).expect("reads");
+    let orders = at(&book, &second, &[0, 1]);
     assert_eq!(orders.iter().map(|line| line.amount.minor()).collect::<Vec<_>>(), [500, 600]);
 }
 
@@ -80,7 +87,10 @@ fn an_order_is_found_whatever_became_of_it() {
         let told: Vec<_> = lines.iter().map(|line| (line.standing, line.state.as_str())).collect();
         assert_eq!(told, wanted, "{course:?}");
         for (line, no) in lines.iter().zip(1..) {
-            assert_eq!(book.order(&line.out_trade_no).expect("reads"), [line.clone()]);
+            assert_eq!(
+                book.orders(&BTreeSet::from([line.out_trade_no.as_str()])).expect("reads"),
+                std::slice::from_ref(line)
+            );
             let reversal_no = format!("{}R", line.out_trade_no);
             assert_eq!(line.what, What::Payment { attempt: no, reversal_no });
             assert_eq!(line.reference, name.as_str());
@@ -90,7 +100,7 @@ fn an_order_is_found_whatever_became_of_it() {
         }
     }
     let book = Movements::open(&shop.path()).expect("opens");
-    assert_eq!(book.order("T01K7Q2M90199999999").expect("reads"), []);
+    assert_eq!(book.orders(&BTreeSet::from(["T01K7Q2M90199999999"])).expect("reads"), []);
     assert_eq!(book.paid_twice(&days(&["2026-03-02"])).expect("reads"), Vec::<String>::new());
 }
 
@@ -107,7 +117,7 @@ fn a_book_does_not_change_while_it_is_read_and_the_till_goes_on() {
 
 #[test]
 fn the_kinds_words_are_theirs_alone() {
-    let words: std::collections::BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
-    let titles: std::collections::BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.title()).collect();
+    let words: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
+    let titles: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.title()).collect();
     assert_eq!((words.len(), titles.len()), (Kind::ALL.len(), Kind::ALL.len()));
 }
