@@ -11,6 +11,7 @@ mod man;
 mod offline;
 mod pay;
 mod payments;
+pub mod reconcile;
 mod say;
 mod serve;
 mod show;

@@ -9,7 +9,9 @@
 
 mod advice;
 mod book;
+mod csv;
 mod decimal;
+mod document;
 mod evidence;
 mod explain;
 mod finding;
@@ -17,6 +19,7 @@ mod moment;
 mod prints;
 mod report;
 pub mod statement;
+pub mod told;
 mod totals;
 
 pub use book::{Book, Days, LedgerLine, Standing, What};

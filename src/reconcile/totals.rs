@@ -1,7 +1,5 @@
 //! Sums per currency, in smallest units and without rounding.
 
-use std::collections::BTreeMap;
-
 use super::book::{LedgerLine, Standing, What};
 use super::statement::{Movement, Row};
 use crate::words::Currency;
@@ -29,9 +27,9 @@ pub struct Moved {
     pub fees: i128,
 }
 
-/// What moved, per currency.
+/// What moved, per currency. There are few: a list is quicker than a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Totals(BTreeMap<Currency, Moved>);
+pub struct Totals(Vec<(Currency, Moved)>);
 
 impl Tally {
     pub(super) fn add(&mut self, amount: u64) {
@@ -67,18 +65,17 @@ impl Totals {
     /// Counts a row in.
     pub(super) fn row(&mut self, row: &Row<'_>) {
         self.movement(row.currency, row.movement, row.amount);
-        let fees = &mut self.0.entry(row.fee_currency).or_default().fees;
-        *fees = fees.saturating_add(i128::from(row.fee));
+        let fee = i128::from(row.fee);
+        self.change(row.fee_currency, |moved| moved.fees = moved.fees.saturating_add(fee));
     }
 
     /// Counts a movement in.
     pub(super) fn movement(&mut self, currency: Currency, movement: Movement, amount: u64) {
-        let moved = self.0.entry(currency).or_default();
-        match movement {
+        self.change(currency, |moved| match movement {
             Movement::Payment => moved.payments.add(amount),
             Movement::Refund => moved.refunds.add(amount),
             Movement::Revoked => moved.revoked.add(amount),
-        }
+        });
     }
 
     /// Counts a line in, if it happened.
@@ -96,11 +93,12 @@ impl Totals {
     /// Adds `other`.
     pub(super) fn join(&mut self, other: &Self) {
         for (currency, more) in &other.0 {
-            let moved = self.0.entry(*currency).or_default();
-            moved.payments.join(more.payments);
-            moved.refunds.join(more.refunds);
-            moved.revoked.join(more.revoked);
-            moved.fees = moved.fees.saturating_add(more.fees);
+            self.change(*currency, |moved| {
+                moved.payments.join(more.payments);
+                moved.refunds.join(more.refunds);
+                moved.revoked.join(more.revoked);
+                moved.fees = moved.fees.saturating_add(more.fees);
+            });
         }
     }
 
@@ -108,10 +106,11 @@ impl Totals {
     pub(super) fn without(&self, other: &Self) -> Self {
         let mut rest = self.clone();
         for (currency, less) in &other.0 {
-            let moved = rest.0.entry(*currency).or_default();
-            moved.payments = moved.payments.without(less.payments);
-            moved.refunds = moved.refunds.without(less.refunds);
-            moved.revoked = moved.revoked.without(less.revoked);
+            rest.change(*currency, |moved| {
+                moved.payments = moved.payments.without(less.payments);
+                moved.refunds = moved.refunds.without(less.refunds);
+                moved.revoked = moved.revoked.without(less.revoked);
+            });
         }
         rest
     }
@@ -119,11 +118,21 @@ impl Totals {
     /// Of one currency.
     #[must_use]
     pub fn of(&self, currency: Currency) -> Moved {
-        self.0.get(&currency).copied().unwrap_or_default()
+        self.0.iter().find(|(it, _)| *it == currency).map(|(_, moved)| *moved).unwrap_or_default()
     }
 
-    /// The currencies in which anything moved.
-    pub fn currencies(&self) -> impl Iterator<Item = Currency> + '_ {
+    /// The currencies in which anything moved, in no order.
+    pub(super) fn currencies(&self) -> impl Iterator<Item = Currency> + '_ {
         self.0.iter().filter(|(_, moved)| moved.count() > 0 || moved.fees != 0).map(|(currency, _)| *currency)
+    }
+
+    fn change(&mut self, currency: Currency, change: impl FnOnce(&mut Moved)) {
+        if let Some((_, moved)) = self.0.iter_mut().find(|(it, _)| *it == currency) {
+            change(moved);
+            return;
+        }
+        let mut moved = Moved::default();
+        change(&mut moved);
+        self.0.push((currency, moved));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
+use std::ops::ControlFlow;
 
 use super::layout::Layout;
 use super::lines::{self, LINE_MAX};
@@ -32,7 +33,13 @@ pub struct Part {
     days: BTreeMap<i64, u64>,
     sums: Vec<i128>,
     tail: Tail,
+    /// Where every 64th line begins, so that a row is found again without reading everything before it.
+    marks: Vec<u64>,
 }
+
+/// Every so many lines, as a power of two, there is a mark.
+const MARK_BITS: u32 = 6;
+const MARK_MASK: u32 = (1 << MARK_BITS) - 1;
 
 /// What of the summary has been seen.
 #[derive(Clone, Debug, Default)]
@@ -53,58 +60,84 @@ impl Part {
     /// When `input` fails.
     pub fn read(layout: &Layout, input: &mut impl BufRead, each: impl FnMut(u32, &Row<'_>)) -> io::Result<Self> {
         let mut reading = Reading::new(layout, each);
-        let lines = lines::each(input, |number, line| reading.line(number, line))?;
+        let lines = lines::each(input, |line| {
+            if line.number & MARK_MASK == 0 {
+                reading.part.marks.push(line.offset);
+            }
+            reading.line(line.number, line.text);
+            ControlFlow::Continue(())
+        })?;
         Ok(reading.end(lines))
     }
 
-    /// Reads only the rows at the lines `wanted`, which are in order.
+    /// Reads only the rows at the lines `wanted`, which are in order, and no further. `input` begins at a mark, and
+    /// `first` is the number of the line there.
     ///
     /// # Errors
     /// When `input` fails.
     pub fn pick(
         layout: &Layout,
         input: &mut impl BufRead,
+        first: u32,
         wanted: &[u32],
         each: impl FnMut(u32, &Row<'_>),
     ) -> io::Result<()> {
         let mut reading = Reading::new(layout, each);
         let mut wanted = wanted.iter().peekable();
-        lines::each(input, |number, line| {
+        lines::each(input, |line| {
+            let number = line.number.saturating_add(first).saturating_sub(1);
             if wanted.next_if(|it| **it == number).is_some() || reading.short.is_some() {
-                reading.line(number, line);
+                reading.line(number, line.text);
             }
+            if wanted.peek().is_none() && reading.short.is_none() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
         })?;
         Ok(())
     }
 
+    /// The last mark before `line`: the number of the line there, and where it begins, in bytes from the beginning of
+    /// this part.
+    #[must_use]
+    pub fn mark_before(&self, line: u32) -> (u32, u64) {
+        let block = line >> MARK_BITS;
+        let at = usize::try_from(block).ok().and_then(|block| block.checked_sub(1));
+        at.and_then(|at| self.marks.get(at)).map_or((1, 0), |offset| (block << MARK_BITS, *offset))
+    }
+
     /// Puts the part that follows behind this one. A summary can only stand at the end of the last.
-    pub fn join(&mut self, next: Self) {
+    pub fn join(&mut self, next: &Self) {
         if next.rows > 0 || next.bad_count > 0 {
             self.not_the_end();
         }
-        if !matches!(next.tail, Tail::Rows) {
-            self.not_the_end();
-            self.tail = match next.tail {
-                Tail::Heading(number, line) => Tail::Heading(self.lines.saturating_add(number), line),
-                tail @ (Tail::Rows | Tail::Summary(_)) => tail,
-            };
+        match &next.tail {
+            Tail::Rows => {}
+            Tail::Heading(number, line) => {
+                self.not_the_end();
+                self.tail = Tail::Heading(self.lines.saturating_add(*number), line.clone());
+            }
+            Tail::Summary(summary) => {
+                self.not_the_end();
+                self.tail = Tail::Summary(summary.clone());
+            }
         }
         let room = BAD_MAX.saturating_sub(self.bad.len());
-        let moved = next.bad.into_iter().map(|(number, fault)| (self.lines.saturating_add(number), fault));
+        let moved = next.bad.iter().map(|(number, fault)| (self.lines.saturating_add(*number), fault.clone()));
         self.bad.extend(moved.take(room));
         self.bad_count = self.bad_count.saturating_add(next.bad_count);
         self.lines = self.lines.saturating_add(next.lines);
         self.rows = self.rows.saturating_add(next.rows);
-        for (day, rows) in next.days {
-            let count = self.days.entry(day).or_default();
-            *count = count.saturating_add(rows);
+        for (day, rows) in &next.days {
+            let count = self.days.entry(*day).or_default();
+            *count = count.saturating_add(*rows);
         }
-        self.merchants.extend(next.merchants);
+        self.merchants.extend(next.merchants.iter().cloned());
         if self.sums.len() < next.sums.len() {
             self.sums.resize(next.sums.len(), 0);
         }
-        for (sum, more) in self.sums.iter_mut().zip(next.sums) {
-            *sum = sum.saturating_add(more);
+        for (sum, more) in self.sums.iter_mut().zip(&next.sums) {
+            *sum = sum.saturating_add(*more);
         }
     }
 

@@ -224,8 +224,12 @@ impl Splitter {
         if out_trade_no.is_empty() {
             return Err(Fault::Number);
         }
-        let own = at.refunded_at.map(|column| self.maybe(line, column)).into_iter().find(|text| !text.is_empty());
-        let time = own.unwrap_or_else(|| self.field(line, at.time));
+        let [refunded, applied] = at.refunded_at;
+        let time = match (self.maybe(line, refunded), self.maybe(line, applied)) {
+            (b"", b"") => self.field(line, at.time),
+            (b"", applied) => applied,
+            (refunded, _) => refunded,
+        };
         Ok(Row {
             movement,
             at: self.date.read(time).ok_or(Fault::Time)?,
@@ -260,7 +264,7 @@ impl Splitter {
     }
 
     fn amount(&self, column: Option<usize>, layout: &Layout) -> Option<i64> {
-        let at = layout.money.iter().position(|money| Some(*money) == column)?;
+        let at = layout.money.binary_search(&column?).ok()?;
         self.amounts.get(at).copied()
     }
 

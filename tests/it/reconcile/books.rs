@@ -117,7 +117,7 @@ pub(crate) fn reconcile(texts: &[&str], books: &[Pages], seed: u64) -> Report {
     for (at, (layout, body)) in read.iter().enumerate() {
         let wanted: Vec<u32> =
             loose.rows.iter().filter(|(source, _)| *source == at as u32).map(|(_, line)| *line).collect();
-        Part::pick(layout, &mut &body[..], &wanted, |line, row| evidence.row(row.kept(at, u64::from(line) + 1)))
+        Part::pick(layout, &mut &body[..], 1, &wanted, |line, row| evidence.row(row.kept(at, u64::from(line) + 1)))
             .expect("reads");
     }
     for (at, book) in books.iter().enumerate() {

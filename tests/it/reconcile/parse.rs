@@ -3,7 +3,7 @@
 use std::io::BufReader;
 
 use proptest::prelude::*;
-use shroff::reconcile::statement::{Fault, Kind, Layout, Movement, Part, StatementError, StatementRow, Wholeness};
+use shroff::reconcile::statement::{Fault, Kind, Layout, Movement, Part, Row, StatementError, StatementRow, Wholeness};
 
 use super::sheet::{Move, Style, statement};
 
@@ -270,32 +270,46 @@ fn parts_make_the_whole() {
         let mut part =
             Part::read(&layout, &mut &first[..], |_, row| told.push(row.out_trade_no.to_vec())).expect("reads");
         let next = Part::read(&layout, &mut &last[..], |_, row| told.push(row.out_trade_no.to_vec())).expect("reads");
-        part.join(next);
+        part.join(&next);
         assert_eq!(part.wholeness(&layout), Wholeness::Whole);
         assert_eq!((part.rows, part.lines, part.own_day()), (at_once.rows, at_once.lines, at_once.own_day()));
         assert_eq!(told.len(), rows.len());
         let mut wrong_way = Part::read(&layout, &mut &last[..], |_, _| ()).expect("reads");
-        wrong_way.join(Part::read(&layout, &mut &first[..], |_, _| ()).expect("reads"));
+        wrong_way.join(&Part::read(&layout, &mut &first[..], |_, _| ()).expect("reads"));
         assert_ne!(wrong_way.wholeness(&layout), Wholeness::Whole, "rows after the summary");
     }
 }
 
 #[test]
 fn rows_are_found_again_by_their_line() {
-    let mut moves: Vec<Move> = (1..50).map(|no| sale(no, u64::from(no) * 7)).collect();
-    moves[20].product = "line\nbreak".to_owned();
+    let mut moves: Vec<Move> = (1..500).map(|no| sale(no, u64::from(no) * 7)).collect();
+    for at in [20, 62, 63, 64, 126, 300] {
+        moves[at].product = "line\nbreak".to_owned();
+    }
     let text = statement(Style::All27, &moves);
     let mut input = text.as_bytes();
     let layout = Layout::read(&mut input).expect("a layout");
     let body = input;
     let mut lines = Vec::new();
-    Part::read(&layout, &mut &body[..], |line, row| lines.push((line, row.out_trade_no.to_vec()))).expect("reads");
-    let wanted: Vec<(u32, Vec<u8>)> = lines.into_iter().skip(3).step_by(4).chain([]).collect();
-    let numbers: Vec<u32> = wanted.iter().map(|(line, _)| *line).collect();
-    let mut found = Vec::new();
-    Part::pick(&layout, &mut &body[..], &numbers, |line, row| found.push((line, row.out_trade_no.to_vec())))
-        .expect("reads");
-    assert_eq!(found, wanted);
+    let part = Part::read(&layout, &mut &body[..], |line, row| lines.push((line, row.out_trade_no.to_vec())));
+    let part = part.expect("reads");
+    for step in [1, 2, 7, 40, 499] {
+        let wanted: Vec<(u32, Vec<u8>)> = lines.iter().skip(step / 2).step_by(step).cloned().collect();
+        let numbers: Vec<u32> = wanted.iter().map(|(line, _)| *line).collect();
+        let mut found = Vec::new();
+        let mut keep = |line: u32, row: &Row<'_>| found.push((line, row.out_trade_no.to_vec()));
+        Part::pick(&layout, &mut &body[..], 1, &numbers, &mut keep).expect("reads");
+        assert_eq!(found, wanted);
+        found.clear();
+        for number in numbers {
+            let (first, offset) = part.mark_before(number);
+            assert!(first <= number && number - first < 64);
+            let input = &mut &body[usize::try_from(offset).expect("small")..];
+            Part::pick(&layout, input, first, &[number], |line, row| found.push((line, row.out_trade_no.to_vec())))
+                .expect("reads");
+        }
+        assert_eq!(found, wanted, "and from the mark before it");
+    }
 }
 
 proptest! {
