@@ -54,6 +54,8 @@ enum Command {
     Cancel(cancel::CancelArgs),
     /// List what a person must look at
     Attention(attention::AttentionArgs),
+    /// Compare WeChat's statements with the ledgers, and explain every difference
+    Reconcile(reconcile::ReconcileArgs),
     /// Check the journal's hash chain and the ledger's integrity
     Verify(verify::VerifyArgs),
     /// Check or show the configuration
@@ -84,6 +86,7 @@ pub fn run(args: Args) -> Exit {
         Command::Show(args) => show::run(path, &args),
         Command::Cancel(args) => cancel::run(path, &args),
         Command::Attention(args) => attention::run(path, &args),
+        Command::Reconcile(args) => reconcile::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Config(command) => config::run(path, &command),
         Command::Completions(args) => completions::run(&args),

@@ -21,11 +21,11 @@ pub(super) fn in_statement_only(row: &StatementRow, here: &[String]) -> Advice {
     match row.movement {
         Movement::Payment if foreign => (
             format!("terminal {} took it, and its ledger was not read", row.device),
-            format!("add that terminal's ledger: --ledger {}.sqlite", row.device),
+            format!("add that terminal's ledger: `--ledger {}.sqlite`", row.device),
         ),
         Movement::Refund | Movement::Revoked if foreign => (
             format!("it belongs to terminal {}, whose ledger was not read", row.device),
-            format!("add that terminal's ledger: --ledger {}.sqlite", row.device),
+            format!("add that terminal's ledger: `--ledger {}.sqlite`", row.device),
         ),
         Movement::Payment => (
             "the payer was charged, and no ledger here has the order: a ledger was lost or replaced, or other software \
@@ -57,7 +57,7 @@ pub(super) fn payment_in_ledger_only(found: &Found) -> Advice {
                 "it was paid at {}, minutes from midnight: the neighbouring day's statement should have it",
                 moment::shown(line.at)
             ),
-            "compare both days at once: shroff reconcile DAY1.csv DAY2.csv".to_owned(),
+            "compare both days at once: `shroff reconcile DAY1.csv DAY2.csv`".to_owned(),
         );
     }
     (
@@ -66,7 +66,7 @@ pub(super) fn payment_in_ledger_only(found: &Found) -> Advice {
             .to_owned(),
         format!(
             "download the statement again after 10:00; if it is still missing, look up order {order} at {PLATFORM} and \
-             see shroff show {}",
+             see `shroff show {}`",
             line.reference
         ),
     )
@@ -81,13 +81,13 @@ pub(super) fn refund_in_ledger_only(found: &Found, out_refund_no: &str) -> Advic
                 "WeChat accepted it at {}, minutes from midnight: the neighbouring day's statement should have it",
                 moment::shown(line.at)
             ),
-            "compare both days at once: shroff reconcile DAY1.csv DAY2.csv".to_owned(),
+            "compare both days at once: `shroff reconcile DAY1.csv DAY2.csv`".to_owned(),
         );
     }
     (
         "WeChat accepted the refund, but does not list it: the customer may still be waiting for the money".to_owned(),
         format!(
-            "look up refund {out_refund_no} at {PLATFORM}; see shroff show {}; do not refund again before that",
+            "look up refund {out_refund_no} at {PLATFORM}; see `shroff show {}`; do not refund again before that",
             line.reference
         ),
     )
@@ -102,7 +102,7 @@ pub(super) fn reversal_missing(found: &Found, amount: &str) -> Advice {
                 "the terminal reversed it at {}, minutes from midnight: the neighbouring day's statement should have it",
                 moment::shown(line.at)
             ),
-            "compare both days at once: shroff reconcile DAY1.csv DAY2.csv".to_owned(),
+            "compare both days at once: `shroff reconcile DAY1.csv DAY2.csv`".to_owned(),
         );
     }
     (
@@ -111,7 +111,7 @@ pub(super) fn reversal_missing(found: &Found, amount: &str) -> Advice {
             moment::shown(line.at)
         ),
         format!(
-            "look up order {} at {PLATFORM}; if it is paid there, give {amount} back there; see shroff show {}",
+            "look up order {} at {PLATFORM}; if it is paid there, give {amount} back there; see `shroff show {}`",
             line.out_trade_no, line.reference
         ),
     )
@@ -153,7 +153,7 @@ pub(super) fn charged_after_all(found: &Found, amount: &str) -> Advice {
     (
         format!("the customer was charged, although the terminal ended the payment as {}", line.state),
         format!(
-            "nothing was handed over for it: give {amount} back at {PLATFORM} (order {}), and send shroff show {} to support",
+            "nothing was handed over for it: give {amount} back at {PLATFORM} (order {}), and send `shroff show {}` to support",
             line.out_trade_no, line.reference
         ),
     )
@@ -166,7 +166,7 @@ pub(super) fn given_back_unknown(found: &Found, amount: &str) -> Advice {
         "the terminal says paid, but WeChat gave the money back to the customer".to_owned(),
         format!(
             "the shop lost {amount} unless the goods came back: look up order {} at {PLATFORM} for who reversed it, and send \
-             shroff show {} to support",
+             `shroff show {}` to support",
             line.out_trade_no, line.reference
         ),
     )
@@ -192,7 +192,10 @@ pub(super) fn paid_twice(found: &Found, other: &str, amount: &str) -> Advice {
     let line = &found.line;
     (
         format!("{} was charged with order {} and with order {other}", line.reference, line.out_trade_no),
-        format!("give {amount} back for order {} at {PLATFORM}; see shroff show {}", line.out_trade_no, line.reference),
+        format!(
+            "give {amount} back for order {} at {PLATFORM}; see `shroff show {}`",
+            line.out_trade_no, line.reference
+        ),
     )
 }
 
@@ -206,7 +209,7 @@ pub(super) fn amount_differs(row: &StatementRow, found: &Found) -> Advice {
             "WeChat says {there}, the terminal says {}: one of the two files was altered, or it is another order",
             line.amount
         ),
-        format!("download the statement again, run shroff verify, and see shroff show {}", line.reference),
+        format!("download the statement again, run `shroff verify`, and see `shroff show {}`", line.reference),
     )
 }
 
@@ -217,7 +220,7 @@ pub(super) fn number_differs(row: &StatementRow, found: &Found) -> Advice {
             "the amounts agree, but WeChat's number is {} there and {} here: one of the two files was altered",
             row.transaction_id, found.line.transaction_id
         ),
-        format!("download the statement again, run shroff verify, and see shroff show {}", found.line.reference),
+        format!("download the statement again, run `shroff verify`, and see `shroff show {}`", found.line.reference),
     )
 }
 
@@ -234,7 +237,7 @@ pub(super) fn unresolved(found: &Found, listed: Option<&StatementRow>) -> Advice
     (
         format!("{cause} ({})", line.state),
         format!(
-            "let the daemon run until it is settled, or stop it and run shroff resolve; see shroff show {}",
+            "let the daemon run until it is settled, or stop it and run `shroff resolve`; see `shroff show {}`",
             line.reference
         ),
     )

@@ -16,6 +16,7 @@ mod evidence;
 mod explain;
 mod finding;
 mod moment;
+mod page;
 mod prints;
 mod report;
 pub mod statement;

@@ -1,7 +1,9 @@
 //! The report in words: amounts, and both sides of a finding, as people read them.
 
+use std::collections::BTreeMap;
+
 use super::book::What;
-use super::finding::{Finding, Found};
+use super::finding::{Finding, Found, Kind, Weight};
 use super::moment;
 use super::report::Report;
 use super::statement::{Movement, StatementRow};
@@ -73,6 +75,8 @@ impl Report {
                 let amount = digits(i128::from(*amount), *currency);
                 format!("{} of {currency} {amount} at {}, {place}", movement.word(), moment::shown(*at))
             }
+            None if finding.kind == Kind::PaidTwice => "both payments, as here".to_owned(),
+            None if finding.kind == Kind::TwiceInLedgers => "compared with the other ledger".to_owned(),
             None if place.is_empty() => "nothing".to_owned(),
             None => place,
         }
@@ -81,7 +85,9 @@ impl Report {
     /// What the ledger says, for people.
     #[must_use]
     pub fn ledger_side(&self, finding: &Finding) -> String {
-        let Some(Found { ledger, line }) = &finding.ledger else { return "nothing".to_owned() };
+        let Some(Found { ledger, line }) = &finding.ledger else {
+            return if finding.kind == Kind::UnreadableLine { "not known" } else { "nothing" }.to_owned();
+        };
         let what = match &line.what {
             What::Payment { .. } => "payment",
             What::Refund { .. } => "refund",
@@ -116,22 +122,39 @@ impl Report {
     /// One sentence that says how it is.
     #[must_use]
     pub fn verdict(&self) -> String {
-        let count = |weight| self.count(weight);
-        let (wrong, look) = (count(super::Weight::Wrong), count(super::Weight::Look));
-        let rest = match self.unlisted {
-            0 => String::new(),
-            more => format!(", and {more} more that are not listed"),
-        };
-        let partial = if self.is_partial() { "; a statement is not all there, so nothing is certain" } else { "" };
-        match (wrong, look) {
-            (0, 0) if self.unlisted == 0 && !self.is_partial() => {
-                format!("{} movements agree, and nothing differs", self.agreed)
-            }
-            (0, 0) if self.unlisted == 0 => format!("{} movements agree{partial}", self.agreed),
-            (wrong, look) => {
-                format!("{} differ{rest}, {} to look at; {} movements agree{partial}", wrong, look, self.agreed)
+        let (wrong, look) = (self.count(Weight::Wrong), self.count(Weight::Look));
+        let mut told = Vec::new();
+        if wrong > 0 {
+            let (be, stakes) = (if wrong == 1 { "difference" } else { "differences" }, self.stakes());
+            told.push(format!("{wrong} {be} with {stakes} at stake"));
+        }
+        if self.unlisted > 0 {
+            told.push(format!("{} more that are not listed", self.unlisted));
+        }
+        if look > 0 {
+            told.push(format!("{look} to look at"));
+        }
+        if told.is_empty() && !self.is_partial() {
+            told.push("nothing differs".to_owned());
+        }
+        if self.is_partial() {
+            told.push("a statement is not all there, so nothing is certain".to_owned());
+        }
+        format!("{}; {} movements agree", told.join(", "), self.agreed)
+    }
+
+    /// What is in the wrong place, currency by currency.
+    fn stakes(&self) -> String {
+        let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
+        for it in self.findings.iter().filter(|it| it.kind.weight() == Weight::Wrong) {
+            if let Some(currency) = it.currency {
+                let sum = sums.entry(currency).or_default();
+                *sum = sum.saturating_add(i128::from(it.at_stake));
             }
         }
+        let sums: Vec<String> =
+            sums.iter().map(|(currency, sum)| format!("{currency} {}", digits(*sum, *currency))).collect();
+        sums.join(" and ")
     }
 }
 

@@ -4,5 +4,5 @@ mod books;
 mod ledger;
 mod parse;
 pub(crate) mod sheet;
-mod shop;
+pub(crate) mod shop;
 mod world;
