@@ -31,7 +31,7 @@ fn main() {
 
 fn ours(folder: &Path, threads: usize) {
     let statements: Vec<PathBuf> = vec![folder.join("statement.csv")];
-    let job = Job { statements, day: None, partial: false, threads };
+    let job = Job { statements, day: None, partial: false, threads, memory_mib: None };
     let read = LedgerRead { name: "ledger.csv".to_owned(), terminal: String::new() };
     let book = Pages { path: folder.join("ledger.csv") };
     let report = job.run(vec![read], vec![book], &mut || 0x5eed, &mut |_| ()).unwrap();
