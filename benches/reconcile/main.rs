@@ -224,7 +224,7 @@ fn ours(folder: &Path, ledger: &str, memory_mib: Option<u32>) {
     let report = if ledger.ends_with("sqlite") {
         job.run(read, vec![Movements::open(&path).unwrap()], &mut || 0x5eed, &mut |_| ()).unwrap()
     } else {
-        job.run(read, vec![Pages { path }], &mut || 0x5eed, &mut |_| ()).unwrap()
+        job.run(read, vec![Pages::new(path)], &mut || 0x5eed, &mut |_| ()).unwrap()
     };
     assert!(report.adds_up());
     let ms = (now() - began).as_millis();

@@ -12,7 +12,7 @@ use crate::words::Day;
 /// Seeds that are tried: that two fingerprints are equal by chance does not happen twice.
 const SEEDS: u32 = 3;
 /// So many parts for each thread keep all of them busy to the end.
-const PARTS_PER_THREAD: usize = 3;
+const PARTS_PER_THREAD: usize = 8;
 
 /// What is to be compared, and how.
 #[derive(Debug)]
