@@ -20,10 +20,10 @@ s = pd.DataFrame({
     "refund": there["商户退款单号"].where(~paid, ""), "tx": there["微信订单号"], "amount": cents,
     "currency": there["货币种类"], "day": there["交易时间"].str[:10],
 })
-here = pd.read_csv(f"{folder}/ledger.csv", dtype={"amount": "int64"}, keep_default_na=False)
+here = pd.read_csv(f"{folder}/ledger.csv", dtype=str, keep_default_na=False)
 l = pd.DataFrame({
     "kind": here["kind"], "no": here["out_trade_no"], "refund": here["out_refund_no"], "tx": here["transaction_id"],
-    "amount": here["amount"], "currency": here["currency"], "day": here["at"].str[:10],
+    "amount": here["amount"].astype("int64"), "currency": here["currency"], "day": here["at"].str[:10],
 })
 both = s.merge(l, on=["kind", "no", "refund"], how="outer", suffixes=("_s", "_l"), indicator=True)
 only_there, only_here = both[both["_merge"] == "left_only"], both[both["_merge"] == "right_only"]

@@ -1,8 +1,12 @@
 //! What moved: the ledger as a reconciliation asks it.
 
+use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::error::LedgerError;
@@ -10,47 +14,52 @@ use super::read::Reader;
 use crate::reconcile::{Book, Days, LedgerLine, Standing, What};
 use crate::words::{Currency, Day, Money, WallTime};
 
-/// Payments that were taken in a span of time, by WeChat's clock where it told, and else by ours. The order is that of
-/// the attempts' scan; [`PAID_NAMES`] has the same.
+/// Payments that were taken in a span of time, by WeChat's clock where it told, and else by ours. Their amounts are in
+/// the payments, which are walked along beside them: looking each up takes twice as long.
 const PAID: &str = "
-SELECT a.out_trade_no, p.amount, p.currency, a.no, a.refund_no, COALESCE(a.paid_at, a.updated_at), a.created_at,
-    a.transaction_id
-FROM attempts a CROSS JOIN payments p ON p.ref = a.payment
+SELECT a.out_trade_no, a.payment, COALESCE(a.paid_at, a.updated_at), a.transaction_id
+FROM attempts a
 WHERE a.outcome = 'paid' AND (a.paid_at >= ?1 AND a.paid_at < ?2
-    OR a.paid_at IS NULL AND a.updated_at >= ?1 AND a.updated_at < ?2)";
-const PAID_NAMES: &str = "
+    OR a.paid_at IS NULL AND a.updated_at >= ?1 AND a.updated_at < ?2)
+ORDER BY a.out_trade_no";
+const AMOUNTS: &str = "SELECT ref, amount, currency FROM payments WHERE ref >= ?1 ORDER BY ref";
+/// The same payments again, from one of them on.
+const PAID_FROM: &str = "
 SELECT a.out_trade_no FROM attempts a
-WHERE a.outcome = 'paid' AND (a.paid_at >= ?1 AND a.paid_at < ?2
-    OR a.paid_at IS NULL AND a.updated_at >= ?1 AND a.updated_at < ?2)";
+WHERE a.out_trade_no >= ?3 AND a.outcome = 'paid' AND (a.paid_at >= ?1 AND a.paid_at < ?2
+    OR a.paid_at IS NULL AND a.updated_at >= ?1 AND a.updated_at < ?2)
+ORDER BY a.out_trade_no LIMIT ?4";
 
 /// Attempts that were begun in a span of time and are not settled. Such a payment is open, and there is an index of those.
 const OPEN: &str = "
-SELECT a.out_trade_no, p.amount, p.currency, a.no, a.refund_no, a.updated_at, a.created_at, a.transaction_id
+SELECT a.out_trade_no, p.amount, p.currency, a.updated_at, a.transaction_id
 FROM payments p CROSS JOIN attempts a ON a.payment = p.ref
-WHERE p.open = 1 AND a.stage <> 'settled' AND a.created_at >= ?1 AND a.created_at < ?2";
-const OPEN_NAMES: &str = "
-SELECT a.out_trade_no FROM payments p CROSS JOIN attempts a ON a.payment = p.ref
 WHERE p.open = 1 AND a.stage <> 'settled' AND a.created_at >= ?1 AND a.created_at < ?2";
 
 /// All of an attempt.
 const BY_ORDER: &str = "
-SELECT a.out_trade_no, p.amount, p.currency, a.no, a.refund_no,
-    CASE WHEN a.outcome = 'paid' THEN COALESCE(a.paid_at, a.updated_at) ELSE a.updated_at END, a.created_at,
-    a.transaction_id, a.outcome, a.state, p.ref, p.client_ref
+SELECT a.out_trade_no, p.amount, p.currency,
+    CASE WHEN a.outcome = 'paid' THEN COALESCE(a.paid_at, a.updated_at) ELSE a.updated_at END, a.transaction_id,
+    a.no, a.refund_no, a.created_at, a.outcome, a.state, p.ref, p.client_ref
 FROM attempts a JOIN payments p ON p.ref = a.payment WHERE a.out_trade_no = ?1";
 const BY_PAYMENT: &str = "
-SELECT a.out_trade_no, p.amount, p.currency, a.no, a.refund_no,
-    CASE WHEN a.outcome = 'paid' THEN COALESCE(a.paid_at, a.updated_at) ELSE a.updated_at END, a.created_at,
-    a.transaction_id, a.outcome, a.state, p.ref, p.client_ref
+SELECT a.out_trade_no, p.amount, p.currency,
+    CASE WHEN a.outcome = 'paid' THEN COALESCE(a.paid_at, a.updated_at) ELSE a.updated_at END, a.transaction_id,
+    a.no, a.refund_no, a.created_at, a.outcome, a.state, p.ref, p.client_ref
 FROM attempts a JOIN payments p ON p.ref = a.payment WHERE a.payment = ?1 ORDER BY a.no";
 
 /// No payment is taken with two codes, by the laws; a ledger that says so was altered, or the laws have a hole.
 const PAID_TWICE: &str = "
-SELECT DISTINCT a.payment FROM attempts a
-WHERE a.no > 1 AND a.outcome = 'paid'
-    AND COALESCE(a.paid_at, a.updated_at) >= ?1 AND COALESCE(a.paid_at, a.updated_at) < ?2
-    AND EXISTS (SELECT 1 FROM attempts b WHERE b.payment = a.payment AND b.no < a.no AND b.outcome = 'paid')
-ORDER BY a.payment";
+SELECT DISTINCT again.payment FROM (SELECT payment FROM attempts WHERE no > 1) again
+WHERE (SELECT COUNT(*) FROM attempts a WHERE a.payment = again.payment AND a.outcome = 'paid') > 1
+    AND EXISTS (SELECT 1 FROM attempts a WHERE a.payment = again.payment AND a.outcome = 'paid'
+        AND COALESCE(a.paid_at, a.updated_at) >= ?1 AND COALESCE(a.paid_at, a.updated_at) < ?2)
+ORDER BY again.payment";
+
+/// Payments between two marks.
+const MARK: u32 = 64;
+/// So many payments are walked past before the next one is looked up.
+const NEAR: u32 = 32;
 
 /// A ledger at one moment: what is written while it is open is not seen. The daemon may run beside it.
 #[derive(Debug)]
@@ -58,6 +67,18 @@ pub struct Movements {
     reader: Reader,
     mark: String,
     terminal: String,
+    marks: RefCell<Marks>,
+}
+
+/// Where every so many payments of a scan stand, so that one of them is found again without the others.
+#[derive(Debug, Default)]
+struct Marks {
+    /// The days that were scanned.
+    days: Option<Days>,
+    /// Place, span of time, and order.
+    marks: Vec<(u32, (WallTime, WallTime), String)>,
+    /// How many payments there were.
+    paid: u32,
 }
 
 impl Movements {
@@ -67,6 +88,10 @@ impl Movements {
     /// When there is none, it may not be read, or it is damaged.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let reader = Reader::open(path)?;
+        // A look at a few rows needs few pages; this is a look at all of them.
+        reader.db().execute_batch("PRAGMA cache_size = -4096")?;
+        // Otherwise SQLite plans a query anew for every value that is bound to it.
+        reader.db().set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // The connection ends the transaction when it closes.
         reader.db().execute_batch("BEGIN")?;
         let mark = reader.db().query_row("SELECT mark FROM head WHERE id = 1", [], |row| row.get(0))?;
@@ -75,7 +100,7 @@ impl Movements {
             .query_row("SELECT ref FROM payments ORDER BY ref DESC LIMIT 1", [], |row| row.get(0))
             .optional()?;
         let terminal = name.as_deref().and_then(|name| name.split('-').next()).unwrap_or_default().to_owned();
-        Ok(Self { reader, mark, terminal })
+        Ok(Self { reader, mark, terminal, marks: RefCell::default() })
     }
 
     /// What was drawn when the ledger was born: a copy has the same.
@@ -103,38 +128,126 @@ impl Movements {
         }
         Ok(lines)
     }
-}
 
-impl Book for Movements {
-    type Error = LedgerError;
-
-    fn moved(&self, days: &Days, each: &mut dyn FnMut(&LedgerLine<&str>)) -> Result<(), LedgerError> {
-        for (sql, standing, days) in [(PAID, Standing::Done, days.of_payments()), (OPEN, Standing::Open, &days.all())] {
-            for (from, to) in spans(days) {
-                let mut statement = self.db().prepare_cached(sql)?;
-                let mut rows = statement.query(params![from.millis(), to.millis()])?;
-                while let Some(row) = rows.next()? {
-                    each(&bare(row, standing)?);
+    /// Payments that were taken within `span`, in the order of their numbers.
+    fn paid(&self, span: (WallTime, WallTime), each: &mut dyn FnMut(&LedgerLine<&str>)) -> Result<(), LedgerError> {
+        let mut paid = self.db().prepare_cached(PAID)?;
+        let mut amounts = self.db().prepare_cached(AMOUNTS)?;
+        let mut attempts = paid.query(params![span.0.millis(), span.1.millis()])?;
+        attempts.advance()?;
+        // Both are numbered by one counter, so that the next payment is mostly the next one.
+        'look_up: while let Some(attempt) = attempts.get() {
+            let mut payments = amounts.query([text(attempt, 1)?])?;
+            payments.advance()?;
+            if payments.get().map(|payment| text(payment, 0)).transpose()? != Some(text(attempt, 1)?) {
+                return Err(LedgerError::Damaged("a payment is missing in it".to_owned()));
+            }
+            let mut passed = 0;
+            while let (Some(attempt), Some(payment)) = (attempts.get(), payments.get()) {
+                match text(attempt, 1)?.cmp(text(payment, 0)?) {
+                    Ordering::Equal => {
+                        each(&bare(attempt, [2, 3], amount(payment)?, Standing::Done)?);
+                        attempts.advance()?;
+                        passed = 0;
+                    }
+                    Ordering::Greater if passed < NEAR => {
+                        payments.advance()?;
+                        passed = passed.saturating_add(1);
+                    }
+                    Ordering::Greater | Ordering::Less => continue 'look_up,
                 }
             }
         }
         Ok(())
     }
 
-    fn at(&self, days: &Days, places: &[u32], each: &mut dyn FnMut(LedgerLine)) -> Result<(), LedgerError> {
-        let mut places = places.iter().peekable();
-        let mut place: u32 = 0;
-        for (sql, days) in [(PAID_NAMES, days.of_payments()), (OPEN_NAMES, &days.all())] {
-            for (from, to) in spans(days) {
-                let mut statement = self.db().prepare_cached(sql)?;
-                let mut rows = statement.query(params![from.millis(), to.millis()])?;
-                while let Some(row) = rows.next()? {
-                    if places.next_if(|wanted| **wanted == place).is_some() {
-                        self.all(BY_ORDER, text(row, 0)?)?.into_iter().for_each(&mut *each);
-                    }
-                    place = place.saturating_add(1);
+    /// The order of the `place`th payment of a scan, and of those behind it.
+    fn paid_again(
+        &self,
+        places: &[u32],
+        each: &mut dyn FnMut(&str) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let marks = self.marks.borrow();
+        let before = |place: u32| marks.marks.partition_point(|(it, ..)| *it <= place).checked_sub(1);
+        for near in places.chunk_by(|one, next| before(*one) == before(*next)) {
+            let (Some(first), Some(last)) = (near.first(), near.last()) else { continue };
+            let Some((mut place, span, order)) = before(*first).and_then(|at| marks.marks.get(at)).cloned() else {
+                continue;
+            };
+            let limit = last.saturating_sub(place).saturating_add(1);
+            let mut statement = self.db().prepare_cached(PAID_FROM)?;
+            let mut rows = statement.query(params![span.0.millis(), span.1.millis(), order, limit])?;
+            let mut wanted = near.iter().peekable();
+            while let Some(row) = rows.next()? {
+                if wanted.next_if(|it| **it == place).is_some() {
+                    each(text(row, 0)?)?;
                 }
+                place = place.saturating_add(1);
             }
+        }
+        Ok(())
+    }
+
+    /// Attempts that were begun within `span` and are not settled.
+    fn open_ones(
+        &self,
+        span: (WallTime, WallTime),
+        each: &mut dyn FnMut(&LedgerLine<&str>) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let mut statement = self.db().prepare_cached(OPEN)?;
+        let mut rows = statement.query(params![span.0.millis(), span.1.millis()])?;
+        while let Some(row) = rows.next()? {
+            each(&bare(row, [3, 4], amount(row)?, Standing::Open)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Book for Movements {
+    type Error = LedgerError;
+
+    fn moved(&self, days: &Days, each: &mut dyn FnMut(&LedgerLine<&str>)) -> Result<(), LedgerError> {
+        let mut marks = Marks { days: Some(days.clone()), ..Marks::default() };
+        for span in spans(days.of_payments()) {
+            let mut since: u32 = 0;
+            self.paid(span, &mut |line| {
+                if since.is_multiple_of(MARK) {
+                    marks.marks.push((marks.paid, span, line.out_trade_no.to_owned()));
+                }
+                since = since.wrapping_add(1);
+                marks.paid = marks.paid.saturating_add(1);
+                each(line);
+            })?;
+        }
+        self.marks.replace(marks);
+        for span in spans(&days.all()) {
+            self.open_ones(span, &mut |line| {
+                each(line);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn at(&self, days: &Days, places: &[u32], each: &mut dyn FnMut(LedgerLine)) -> Result<(), LedgerError> {
+        if self.marks.borrow().days.as_ref() != Some(days) {
+            self.moved(days, &mut |_| ())?;
+        }
+        let mut place = self.marks.borrow().paid;
+        let (paid, open) = places.split_at(places.partition_point(|it| *it < place));
+        self.paid_again(paid, &mut |order| {
+            self.all(BY_ORDER, order)?.into_iter().for_each(&mut *each);
+            Ok(())
+        })?;
+        let mut open = open.iter().peekable();
+        for span in spans(&days.all()) {
+            self.open_ones(span, &mut |line| {
+                if open.next_if(|wanted| **wanted == place).is_some() {
+                    self.all(BY_ORDER, line.out_trade_no)?.into_iter().for_each(&mut *each);
+                }
+                place = place.saturating_add(1);
+                Ok(())
+            })?;
         }
         Ok(())
     }
@@ -174,17 +287,25 @@ fn spans(days: &BTreeSet<Day>) -> Vec<(WallTime, WallTime)> {
     spans
 }
 
-/// A line as it passes: what the comparison in bulk needs, and no copy.
-fn bare<'r>(row: &'r Row<'_>, standing: Standing) -> Result<LedgerLine<&'r str>, LedgerError> {
+/// A line as it passes: what the comparison in bulk needs, and no copy. `at` are the columns of its time and of
+/// WeChat's number.
+fn bare<'r>(
+    row: &'r Row<'_>,
+    at: [usize; 2],
+    amount: Money,
+    standing: Standing,
+) -> Result<LedgerLine<&'r str>, LedgerError> {
+    let [time, number] = at;
+    let at = WallTime::from_millis(row.get(time)?);
     Ok(LedgerLine {
         out_trade_no: text(row, 0)?,
-        what: What::Payment { attempt: row.get(3)?, reversal_no: text(row, 4)? },
-        amount: amount(row)?,
+        what: What::Payment { attempt: 0, reversal_no: "" },
+        amount,
         standing,
         state: "",
-        at: WallTime::from_millis(row.get(5)?),
-        begun: WallTime::from_millis(row.get(6)?),
-        transaction_id: row.get_ref(7)?.as_str_or_null().map_err(rusqlite::Error::from)?.unwrap_or_default(),
+        at,
+        begun: at,
+        transaction_id: row.get_ref(number)?.as_str_or_null().map_err(rusqlite::Error::from)?.unwrap_or_default(),
         reference: "",
         client_ref: "",
     })
@@ -198,15 +319,15 @@ fn whole(row: &Row<'_>) -> Result<LedgerLine, LedgerError> {
         "" => Standing::Open,
         _ => return Err(LedgerError::Damaged("an outcome in it makes no sense".to_owned())),
     };
-    let bare = bare(row, standing)?;
+    let bare = bare(row, [3, 4], amount(row)?, standing)?;
     Ok(LedgerLine {
         out_trade_no: bare.out_trade_no.to_owned(),
-        what: What::Payment { attempt: row.get(3)?, reversal_no: text(row, 4)?.to_owned() },
+        what: What::Payment { attempt: row.get(5)?, reversal_no: text(row, 6)?.to_owned() },
         amount: bare.amount,
         standing,
         state: text(row, 9)?.to_owned(),
         at: bare.at,
-        begun: bare.begun,
+        begun: WallTime::from_millis(row.get(7)?),
         transaction_id: bare.transaction_id.to_owned(),
         reference: text(row, 10)?.to_owned(),
         client_ref: text(row, 11)?.to_owned(),
@@ -217,6 +338,7 @@ fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, LedgerError> {
     Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
+/// The amount in column 1, and its currency in column 2.
 fn amount(row: &Row<'_>) -> Result<Money, LedgerError> {
     let damaged = || LedgerError::Damaged("an amount in it makes no sense".to_owned());
     let currency: Currency = text(row, 2)?.parse().map_err(|_| damaged())?;

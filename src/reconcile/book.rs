@@ -69,7 +69,8 @@ pub trait Book {
     type Error;
 
     /// Calls `each` with every line that is [`Standing::Done`] on one of `days` or [`Standing::Open`] and begun on one
-    /// of them; always in the same order. `reference`, `client_ref` and `state` may be empty.
+    /// of them; always in the same order. Only what is compared in bulk has to be there: kind, standing, amount, `at`
+    /// and the numbers.
     ///
     /// # Errors
     /// When the ledger cannot be read.

@@ -71,6 +71,63 @@ fn a_day_is_what_was_taken_on_it_and_what_is_not_certain() {
 }
 
 #[test]
+fn a_long_day_is_read_in_the_order_of_its_numbers_and_every_line_is_found_again() {
+    let mut shop = Shop::open("T01", evening());
+    for no in 0..300 {
+        if no == 150 {
+            shop.pass(Duration::from_secs(24 * 3600));
+        }
+        shop.sell(1000 + no, if no % 7 == 0 { Course::SecondCode } else { Course::Paid });
+    }
+    // A payment that is named out of turn, as when two lanes sell at once.
+    let db = rusqlite::Connection::open(shop.path()).expect("opens");
+    for (no, name) in [(10, "T01-K7Q2M901-99999999"), (290, "T01-K7Q2M901-00000000")] {
+        let old: String =
+            db.query_row("SELECT ref FROM payments WHERE amount = ?1", [1000 + no], |row| row.get(0)).expect("a row");
+        db.execute_batch("PRAGMA foreign_keys = OFF").expect("off");
+        db.execute("UPDATE payments SET ref = ?2 WHERE ref = ?1", [old.as_str(), name]).expect("renamed");
+        db.execute("UPDATE attempts SET payment = ?2 WHERE payment = ?1", [old.as_str(), name]).expect("renamed");
+    }
+    drop(db);
+    let book = Movements::open(&shop.path()).expect("opens");
+    let both = days(&["2026-03-02", "2026-03-03"]);
+    for days in [&days(&["2026-03-02"]), &days(&["2026-03-03"]), &both, &days(&["2026-03-03", "2026-03-05"])] {
+        let told = moved(&book, days);
+        assert!(told.len() >= 148, "{}", told.len());
+        assert!(told.is_sorted_by(|one, next| one.0 < next.0));
+        let every: Vec<u32> = (0..).take(told.len()).collect();
+        for wanted in [&every[..], &[0], &[63, 64, 65], &[127, 147], &every[140..]] {
+            let lines = at(&book, days, wanted);
+            let found: Vec<_> =
+                lines.iter().map(|it| (it.out_trade_no.clone(), it.amount.minor(), it.standing)).collect();
+            let meant: Vec<_> =
+                wanted.iter().map(|place| told[usize::try_from(*place).expect("small")].clone()).collect();
+            assert_eq!(found, meant);
+        }
+    }
+    assert_eq!(moved(&book, &both).len(), 300);
+    let amounts: u64 = moved(&book, &both).iter().map(|it| it.1).sum();
+    assert_eq!(amounts, (1000..1300).sum::<u64>());
+}
+
+#[test]
+fn a_payment_taken_with_two_codes_is_named() {
+    let mut shop = Shop::open("T01", evening());
+    shop.sell(100, Course::SecondCode);
+    let twice = shop.sell(200, Course::SecondCode);
+    let db = rusqlite::Connection::open(shop.path()).expect("opens");
+    let changed = db.execute(
+        "UPDATE attempts SET outcome = 'paid', state = 'paid', transaction_id = '42x' WHERE payment = ?1 AND no = 1",
+        [twice.as_str()],
+    );
+    assert_eq!(changed.expect("changed"), 1);
+    drop(db);
+    let book = Movements::open(&shop.path()).expect("opens");
+    assert_eq!(book.paid_twice(&days(&["2026-03-02"])).expect("reads"), [twice.as_str()]);
+    assert_eq!(book.paid_twice(&days(&["2026-03-03"])).expect("reads"), Vec::<String>::new());
+}
+
+#[test]
 fn an_order_is_found_whatever_became_of_it() {
     let mut shop = Shop::open("T01", evening());
     let cases = [
