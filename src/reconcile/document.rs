@@ -13,17 +13,36 @@ use super::totals::{Moved, Tally};
 /// The whole report.
 #[derive(Serialize)]
 struct Document<'a> {
-    fine: bool,
-    partial: bool,
-    days: Vec<String>,
-    verdict: String,
-    agreed: u64,
-    unlisted: u64,
+    #[serde(flatten)]
+    outcome: Outcome,
     statements: Vec<Statement<'a>>,
     ledgers: Vec<Ledger<'a>>,
     totals: Vec<Total>,
     findings: Vec<Item<'a>>,
     notes: Vec<Item<'a>>,
+}
+
+/// What a reconciliation came to, in short: enough to remember that these days were looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// Nothing differs, and every statement was all there.
+    pub fine: bool,
+    /// A statement was not all there.
+    pub partial: bool,
+    /// The days that were compared, year-month-day.
+    pub days: Vec<String>,
+    /// The same in one sentence.
+    pub verdict: String,
+    /// Movements that agree.
+    pub agreed: u64,
+    /// Differences that put money in the wrong place, or may.
+    pub wrong: u64,
+    /// Differences that somebody should look at.
+    pub look: u64,
+    /// Differences that are explained.
+    pub explained: u64,
+    /// Differences that were not looked at one by one.
+    pub unlisted: u64,
 }
 
 #[derive(Serialize)]
@@ -133,18 +152,30 @@ struct LedgerItem<'a> {
 }
 
 impl Report {
+    /// What it came to, in short.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let count = |weight| u64::try_from(self.count(weight)).unwrap_or(u64::MAX);
+        Outcome {
+            fine: self.is_fine(),
+            partial: self.is_partial(),
+            days: self.days.iter().map(ToString::to_string).collect(),
+            verdict: self.verdict(),
+            agreed: self.agreed,
+            wrong: count(Weight::Wrong),
+            look: count(Weight::Look),
+            explained: count(Weight::Note),
+            unlisted: self.unlisted,
+        }
+    }
+
     /// The report as a value to be written as JSON.
     #[must_use]
     pub fn document<'a>(&'a self) -> impl Serialize + 'a {
         let (notes, findings): (Vec<_>, Vec<_>) = self.findings.iter().partition(|it| it.kind.weight() == Weight::Note);
         let items = |list: Vec<&'a Finding>| -> Vec<Item<'a>> { list.into_iter().map(|it| self.item(it)).collect() };
         Document {
-            fine: self.is_fine(),
-            partial: self.is_partial(),
-            days: self.days.iter().map(ToString::to_string).collect(),
-            verdict: self.verdict(),
-            agreed: self.agreed,
-            unlisted: self.unlisted,
+            outcome: self.outcome(),
             statements: self
                 .statements
                 .iter()

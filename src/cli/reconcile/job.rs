@@ -150,8 +150,9 @@ fn room(memory_mib: u32) -> usize {
     usize::try_from(bytes.checked_div(16).unwrap_or(0)).unwrap_or(usize::MAX)
 }
 
-/// What the process needs beside fingerprints: itself, buffers, SQLite's caches, and what is looked at one by one.
-const OWN_MIB: u64 = 24;
+/// What the process needs beside fingerprints: itself, buffers, SQLite's cache, and some ten thousand differences that are
+/// looked at one by one.
+const OWN_MIB: u64 = 40;
 
 fn pieces(files: &[StatementFile], threads: usize) -> anyhow::Result<Vec<Piece>> {
     let mut pieces = Vec::new();

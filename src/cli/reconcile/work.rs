@@ -20,6 +20,9 @@ const ON_THE_WAY: usize = 16;
 /// Rows or lines of one result.
 const PILE: usize = 512;
 
+/// Fingerprints that a thread holds at least, 1 MiB: each run that is put away needs a buffer to come back.
+const SHARE_MIN: usize = 64 * 1024;
+
 /// How far it is.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -184,7 +187,7 @@ impl Work<'_> {
             // Every thread has two: one for rows, one for lines.
             Some(room) => {
                 let share = room.checked_div(self.threads.max(1).saturating_mul(2)).unwrap_or(room);
-                side.with_shelf(share, Box::new(Nameless))
+                side.with_shelf(share.max(SHARE_MIN), Box::new(Nameless))
             }
             None => side,
         }

@@ -216,3 +216,33 @@ fn the_ledger_is_read_beside_the_running_daemon() {
     counter.write("bill.csv", &statement(Style::All27, &[dearer]));
     counter.shroff(&["reconcile", &file]).exits(1).prints("amount differs").prints("R-1");
 }
+
+#[test]
+fn the_json_document_names_everything_once() {
+    let mut chain = Chain::new();
+    chain.rows[0].amount += 1;
+    chain.counter.write("bill.csv", &statement(Style::All27, &chain.rows));
+    let ended = chain.run(&["--json"]).exits(1);
+    let keys: Vec<&str> = ended
+        .out
+        .lines()
+        .filter_map(|line| line.strip_prefix("  \"").and_then(|rest| rest.split_once('"')).map(|(key, _)| key))
+        .collect();
+    let wanted = [
+        "fine",
+        "partial",
+        "days",
+        "verdict",
+        "agreed",
+        "wrong",
+        "look",
+        "explained",
+        "unlisted",
+        "statements",
+        "ledgers",
+        "totals",
+        "findings",
+        "notes",
+    ];
+    assert_eq!(keys, wanted);
+}
