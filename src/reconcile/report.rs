@@ -121,11 +121,11 @@ impl Report {
         report
     }
 
-    /// Nothing differs, nothing is left to look at, and every statement is all there.
+    /// Nothing differs, nothing is left to look at, every statement is all there, and the totals add up.
     #[must_use]
     pub fn is_fine(&self) -> bool {
         let notes = self.findings.iter().all(|it| it.kind.weight() == Weight::Note);
-        notes && self.unlisted == 0 && !self.is_partial()
+        notes && self.unlisted == 0 && !self.is_partial() && self.adds_up()
     }
 
     /// A statement is not all there: what it does not have may be in the part that is missing.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use flate2::bufread::MultiGzDecoder;
@@ -27,7 +28,7 @@ pub(super) struct StatementFile {
     path: PathBuf,
     pub(super) name: String,
     packed: bool,
-    size: u64,
+    pub(super) size: u64,
     /// `None` when WeChat says that there is no statement, because nothing was paid.
     pub(super) layout: Option<Layout>,
     /// The day its first rows are of.
@@ -54,7 +55,8 @@ impl StatementFile {
         let mut magic = [0; 2];
         let packed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
         let mut statement = Self { path: path.to_owned(), name: name.clone(), packed, size, layout: None, day: None };
-        let mut input = statement.whole().with_context(about)?;
+        let read = AtomicU64::new(0);
+        let mut input = statement.whole(&read).with_context(about)?;
         match Layout::read(&mut input) {
             Ok(layout) => {
                 let sample = Part::read(&layout, &mut input.take(SAMPLE), |_, _| ()).with_context(about)?;
@@ -112,15 +114,16 @@ impl StatementFile {
         }
     }
 
-    /// A reader of one part.
-    pub(super) fn part(&self, stretch: Stretch) -> io::Result<Box<dyn BufRead>> {
+    /// A reader of one part. What is read of the file is added to `read`.
+    pub(super) fn part<'m>(&self, stretch: Stretch, read: &'m AtomicU64) -> io::Result<Box<dyn BufRead + 'm>> {
         if self.packed {
-            let mut input = self.whole()?;
+            let mut input = self.whole(read)?;
             io::copy(&mut (&mut input).take(stretch.from), &mut io::sink())?;
             return Ok(input);
         }
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(stretch.from))?;
+        let file = Counted { file, read };
         Ok(Box::new(BufReader::with_capacity(BUFFER, file.take(stretch.length))))
     }
 
@@ -137,7 +140,7 @@ impl StatementFile {
     ) -> io::Result<()> {
         let Some(layout) = &self.layout else { return Ok(()) };
         if self.packed {
-            return Part::pick(layout, &mut self.part(stretch)?, 1, wanted, each);
+            return Part::pick(layout, &mut self.part(stretch, &AtomicU64::new(0))?, 1, wanted, each);
         }
         let mut file = File::open(&self.path)?;
         for near in wanted.chunk_by(|one, next| part.mark_before(*one) == part.mark_before(*next)) {
@@ -149,12 +152,26 @@ impl StatementFile {
         Ok(())
     }
 
-    fn whole(&self) -> io::Result<Box<dyn BufRead>> {
-        let file = File::open(&self.path)?;
+    fn whole<'m>(&self, read: &'m AtomicU64) -> io::Result<Box<dyn BufRead + 'm>> {
+        let file = Counted { file: File::open(&self.path)?, read };
         if self.packed {
             let unpacked = MultiGzDecoder::new(BufReader::with_capacity(BUFFER, file));
             return Ok(Box::new(BufReader::with_capacity(BUFFER, unpacked)));
         }
         Ok(Box::new(BufReader::with_capacity(BUFFER, file)))
+    }
+}
+
+/// A file that counts what is read of it.
+struct Counted<'m> {
+    file: File,
+    read: &'m AtomicU64,
+}
+
+impl io::Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read(buffer)?;
+        self.read.fetch_add(u64::try_from(length).unwrap_or(0), Ordering::Relaxed);
+        Ok(length)
     }
 }

@@ -14,6 +14,9 @@ const SEEDS: u32 = 3;
 /// So many parts for each thread keep all of them busy to the end.
 const PARTS_PER_THREAD: usize = 8;
 
+/// Bad lines that are named when a statement is refused.
+const BAD_TOLD: usize = 5;
+
 /// What is to be compared, and how.
 #[derive(Debug)]
 pub struct Job {
@@ -52,7 +55,8 @@ impl Job {
         let mut own: Vec<Option<Day>> = files.iter().map(|file| self.day.or(file.day)).collect();
         for _ in 0..SEEDS {
             let days = days(&files, &own)?;
-            let meter = Meter::default();
+            let size = files.iter().map(|file| file.size).fold(0, u64::saturating_add);
+            let meter = Meter { size, ..Meter::default() };
             let work = Work {
                 files: &files,
                 pieces: &pieces,
@@ -124,7 +128,7 @@ impl Job {
             }
             let wholeness = file.layout.as_ref().map_or(Wholeness::Whole, |layout| whole.wholeness(layout));
             if !self.partial {
-                refuse(file, &wholeness)?;
+                refuse(file, &wholeness, &whole)?;
             }
             let elsewhere =
                 self.day.is_some() && left_out > 0 && left_out == whole.rows.saturating_sub(whole.bad_count);
@@ -174,8 +178,8 @@ fn days(files: &[StatementFile], own: &[Option<Day>]) -> Result<Days, BadData> {
     Ok(days)
 }
 
-fn refuse(file: &StatementFile, wholeness: &Wholeness) -> Result<(), BadData> {
-    let why = match wholeness {
+fn refuse(file: &StatementFile, wholeness: &Wholeness, whole: &Part) -> Result<(), BadData> {
+    let mut why = match wholeness {
         Wholeness::Whole => return Ok(()),
         Wholeness::NoSummary => "its last lines, the summary, are missing".to_owned(),
         Wholeness::Altered(wrong) => {
@@ -183,6 +187,15 @@ fn refuse(file: &StatementFile, wholeness: &Wholeness) -> Result<(), BadData> {
             format!("its rows do not add up to its summary ({})", wrong.join("; "))
         }
     };
+    let mut more = whole.bad_count;
+    for (line, fault) in whole.bad.iter().take(BAD_TOLD) {
+        // The header is line 1.
+        why.push_str(&format!("; line {}: {fault}", line.saturating_add(1)));
+        more = more.saturating_sub(1);
+    }
+    if more > 0 {
+        why.push_str(&format!("; and {more} more lines"));
+    }
     Err(BadData(format!(
         "the statement {} is not all there, or was altered: {why}; download it again, or compare what there is with --partial",
         file.name

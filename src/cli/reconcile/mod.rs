@@ -7,6 +7,7 @@ mod table;
 mod work;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -65,8 +66,8 @@ pub(super) fn run(path: &Path, args: &ReconcileArgs) -> anyhow::Result<Exit> {
         threads: std::thread::available_parallelism().map_or(1, |it| it.get().min(THREADS_MAX)),
     };
     let mut tick = |meter: &Meter| {
-        let (rows, lines) = (meter.rows.load(Ordering::Relaxed), meter.lines.load(Ordering::Relaxed));
-        say::show_for_now(&format!("read {rows} rows of statements, {lines} lines of ledgers …"));
+        let (read, lines) = (meter.read.load(Ordering::Relaxed), meter.lines.load(Ordering::Relaxed));
+        say::show_for_now(&format!("statements {}  ledgers {lines} lines", bar(read, meter.size)));
     };
     let report = job.run(ledgers, books, &mut || u64::from_le_bytes(Dice.bytes()), &mut tick);
     say::take_back();
@@ -84,6 +85,13 @@ pub(super) fn run(path: &Path, args: &ReconcileArgs) -> anyhow::Result<Exit> {
         say::print(&table::text(&report))?;
     }
     Ok(if report.is_fine() { Exit::Fine } else { Exit::Found })
+}
+
+/// How much of `all` is done, as a bar.
+fn bar(done: u64, all: u64) -> String {
+    let percent = done.min(all).saturating_mul(100).checked_div(all).unwrap_or(100);
+    let full = usize::try_from(percent.checked_div(5).unwrap_or(0)).unwrap_or(0);
+    format!("[{:<20}] {percent:>3} %", "#".repeat(full))
 }
 
 /// Opens the ledgers that are named, or the one of the configuration at `path`.
@@ -124,8 +132,22 @@ fn warn(report: &Report) {
 fn write(file: &Path, text: &str) -> anyhow::Result<()> {
     let failed = || format!("the page cannot be written to {}", file.display());
     let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut beside = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    let mode = std::fs::Permissions::from_mode(0o666);
+    let mut beside = tempfile::Builder::new().permissions(mode).tempfile_in(folder).with_context(failed)?;
     std::io::Write::write_all(&mut beside, text.as_bytes()).with_context(failed)?;
     beside.persist(file).map_err(|error| error.error).with_context(failed)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_as_long_as_what_is_done() {
+        assert_eq!(bar(0, 200), "[                    ]   0 %");
+        assert_eq!(bar(101, 200), "[##########          ]  50 %");
+        assert_eq!(bar(300, 200), "[####################] 100 %");
+        assert_eq!(bar(0, 0), "[####################] 100 %");
+    }
 }

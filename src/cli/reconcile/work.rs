@@ -26,8 +26,10 @@ const SHARE_MIN: usize = 64 * 1024;
 /// How far it is.
 #[derive(Debug, Default)]
 pub struct Meter {
-    /// Rows of statements.
-    pub rows: AtomicU64,
+    /// Bytes of statements that are read.
+    pub read: AtomicU64,
+    /// Of so many.
+    pub size: u64,
     /// Lines of ledgers.
     pub lines: AtomicU64,
 }
@@ -196,7 +198,7 @@ impl Work<'_> {
     fn read_piece(&self, at: usize, side: &mut Side) -> anyhow::Result<PieceRead> {
         let Some((file, piece, layout)) = self.piece(at) else { return Ok(PieceRead::default()) };
         side.begin(u32::try_from(at)?);
-        let mut input = file.part(piece.stretch).map_err(|error| failed(file, error))?;
+        let mut input = file.part(piece.stretch, &self.meter.read).map_err(|error| failed(file, error))?;
         let only = self.only.map(|day| (day.begin(), day.end()));
         let mut left_out: u64 = 0;
         let part = Part::read(layout, &mut input, |line, row| {
@@ -204,9 +206,6 @@ impl Work<'_> {
                 side.row(line, row);
             } else {
                 left_out = left_out.saturating_add(1);
-            }
-            if line.is_multiple_of(4096) {
-                self.meter.rows.fetch_add(4096, Ordering::Relaxed);
             }
         });
         Ok(PieceRead { part: part.map_err(|error| failed(file, error))?, left_out, lines_before: 0 })

@@ -141,6 +141,13 @@ fn a_statement_that_is_not_whole_is_refused_unless_it_is_wanted() {
     assert_ne!(altered, text);
     chain.counter.write("bill.csv", &altered);
     chain.run(&[]).exits(65).tells("do not add up").tells("应结订单总金额");
+    let spoilt = text.replacen("`12.50,`0.00,", "`12.5O,`0.00,", 1);
+    chain.counter.write("bill.csv", &spoilt);
+    chain.run(&[]).exits(65).tells("line 4: 应结订单金额 is no amount");
+    chain.run(&["--partial", "--json"]).exits(1).prints("unreadable_line").tells("1 lines could not be used");
+    let unknown = text.replacen("`SUCCESS,", "`HALFWAY,", 1);
+    chain.counter.write("bill.csv", &unknown);
+    chain.run(&[]).exits(1).prints("unreadable line").prints("nobody knows the state HALFWAY").prints("line 2 of");
     chain.counter.write("bill.csv", &cut[..cut.len() - 2]);
     chain.run(&["--partial", "--json"]).exits(1).prints("\"partial\": true");
     // All that is there agrees, and still nobody may say that all is well.
