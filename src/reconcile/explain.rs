@@ -81,7 +81,7 @@ impl Group {
     }
 
     fn has(&self, found: &Found) -> bool {
-        self.loose.iter().any(|it| it.ledger == found.ledger && it.line.what == found.line.what)
+        self.loose.contains(found)
     }
 }
 
@@ -189,10 +189,25 @@ impl<B: Book> Explaining<'_, B> {
 
     /// A payment the ledger is not certain of.
     fn open(&mut self, found: &Found, rows: &Rows) {
-        let listed = rows.paid.first().or(rows.back.first());
-        let net = rows.paid.iter().chain(&rows.back).map(signed).fold(0, i128::saturating_add);
-        let advice = advice::unresolved(found, listed);
-        self.finding(Kind::UnresolvedHere, listed, Some(found), net, 0, advice);
+        let mut listed = rows.paid.iter().chain(&rows.back);
+        let Some(first) = listed.next() else {
+            self.find(Kind::UnresolvedHere, None, Some(found), advice::unresolved(found, None));
+            return;
+        };
+        let (same, other): (Vec<_>, Vec<_>) = listed.partition(|row| row.currency == first.currency);
+        let net = same.into_iter().map(signed).fold(signed(first), i128::saturating_add);
+        let advice = advice::unresolved(found, Some(first));
+        self.finding(Kind::UnresolvedHere, Some(first), Some(found), net, 0, advice);
+        for row in other {
+            self.finding(
+                Kind::AmountDiffers,
+                Some(row),
+                Some(found),
+                signed(row),
+                0,
+                advice::amount_differs(row, found),
+            );
+        }
     }
 
     /// A payment that was reversed, or that never happened.
@@ -204,9 +219,15 @@ impl<B: Book> Explaining<'_, B> {
             (Some(paid), Some(back)) if (paid.amount, paid.currency) == (back.amount, back.currency) => {
                 self.agree(paid.currency, 2, 0);
             }
-            (Some(paid), Some(back)) => {
+            (Some(paid), Some(back)) if paid.currency == back.currency => {
                 let net = signed(paid).saturating_add(signed(back));
                 self.finding(Kind::AmountDiffers, Some(back), Some(found), net, 0, advice::amount_differs(back, found));
+            }
+            (Some(paid), Some(back)) => {
+                for row in [paid, back] {
+                    let advice = advice::amount_differs(row, found);
+                    self.finding(Kind::AmountDiffers, Some(row), Some(found), signed(row), 0, advice);
+                }
             }
             (Some(paid), None) => self.never_went_back(paid, found)?,
             (None, Some(back)) => self.went_back_alone(back, found),

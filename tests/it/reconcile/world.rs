@@ -436,6 +436,73 @@ fn minutes_from_midnight_the_neighbouring_day_is_named() {
     assert!(!report.is_fine(), "nobody has seen the other statement yet");
 }
 
+/// Anything at all about one order, whether it makes sense or not.
+fn anything() -> impl Strategy<Value = (Vec<Move>, Vec<LedgerLine>)> {
+    let number = 0_u32..3;
+    let amount = prop_oneof![Just(500_u64), Just(700), Just(0)];
+    let currency = prop_oneof![Just("CNY"), Just("JPY"), Just("HKD")];
+    let hour = -30_i64..30;
+    let refund = prop_oneof![Just(""), Just("R1"), Just("R2"), Just("reversal")];
+    let row = (0..3_usize, number.clone(), amount.clone(), currency.clone(), hour.clone(), refund.clone());
+    let standing = prop_oneof![
+        Just((Standing::Done, "paid")),
+        Just((Standing::TakenBack, "reversed")),
+        Just((Standing::NotDone, "declined")),
+        Just((Standing::Open, "verifying")),
+    ];
+    let line = (standing, number, amount, currency, hour, refund, any::<bool>(), 1_u32..3);
+    (prop::collection::vec(row, 1..12), prop::collection::vec(line, 0..10)).prop_map(|(rows, lines)| {
+        let begin = DAY.parse::<Day>().expect("a day").begin().millis();
+        let at = |hour: i64| WallTime::from_millis(begin + 12 * HOUR + hour * HOUR);
+        let sale = |no, amount, currency, hour| Sale { no, amount, currency, at: at(hour) };
+        let name = |sale: &Sale, refund: &str| {
+            if refund == "reversal" { format!("{}R", sale.order()) } else { refund.to_owned() }
+        };
+        let rows = rows.into_iter().map(|(state, no, amount, currency, hour, refund)| {
+            let it = sale(no, amount, currency, hour);
+            it.row(["SUCCESS", "REFUND", "REVOKED"][state], &name(&it, refund), amount, at(hour))
+        });
+        let lines =
+            lines.into_iter().map(|((standing, state), no, amount, currency, hour, refund, second, attempt)| {
+                let it = sale(no, amount, currency, hour);
+                let mut line = it.line(standing, state);
+                line.begun = WallTime::from_millis(line.at.millis() - if second { 2 * HOUR } else { 1000 });
+                line.reference = format!("T01-{}", u8::from(second));
+                line.what = match refund {
+                    "" => What::Payment { attempt, reversal_no: name(&it, "reversal") },
+                    refund => What::Refund { out_refund_no: refund.to_owned() },
+                };
+                line
+            });
+        (rows.collect(), lines.collect())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn whatever_the_two_sides_say_the_totals_add_up((rows, lines) in anything(), cut in 0_usize..10) {
+        let mut books = [Pages::default(), Pages::default()];
+        for (at, line) in lines.into_iter().enumerate() {
+            let book = &mut books[usize::from(at >= cut)].0;
+            // No ledger has an order, or a refund's number, twice.
+            let same = |it: &LedgerLine| match (&it.what, &line.what) {
+                (What::Refund { out_refund_no: one }, What::Refund { out_refund_no: other }) => one == other,
+                (What::Payment { .. }, What::Payment { .. }) => it.out_trade_no == line.out_trade_no,
+                _ => false,
+            };
+            if !book.iter().any(same) {
+                book.push(line);
+            }
+        }
+        let report = reconcile(&[&statement(Style::All27, &rows)], &books, 7);
+        prop_assert!(report.adds_up(), "{:#?}\n{:#?}", report.findings, report.balances);
+        let differ = report.balances.iter().any(|it| it.statement.net() != it.ledger.net());
+        prop_assert!(!(differ && report.findings.is_empty()), "{:#?}", report.balances);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
