@@ -1,0 +1,178 @@
+"""A shop in the guest: the daemon as systemd runs it, a simulated gateway on the host with books of its own."""
+import json, os, subprocess, time, urllib.error, urllib.request
+
+from guest import PATIENCE, LabError
+
+KEY = "192006250b4c09247ec02edce69f6a2d"
+CONFIG = """
+[terminal]
+id = "{terminal}"
+store_name = "Lab"
+currency = "HKD"
+mcc = "5812"
+[gateway]
+base_url = "https://apihk.mch.weixin.qq.com:{gateway}"
+ca_file = "/etc/shroff/ca.pem"
+appid = "wx8888888888888888"
+mch_id = "1900000109"
+[gateway.v2]
+key_file = "v2.key"
+client_cert_file = "apiclient_cert.pem"
+client_key_file = "apiclient_key.pem"
+"""
+
+
+class Gateway:
+    """`shroff-sim gateway`, with its papers in `folder`."""
+
+    def __init__(self, program, folder):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        self.process = subprocess.Popen([program, "gateway", "--tls", "--key", KEY, "--dir", folder], stdout=subprocess.PIPE)
+        line = self.process.stdout.readline()
+        if not line:
+            raise LabError("the gateway did not start")
+        ready = json.loads(line)
+        self.http, self.port = ready["http"], int(ready["https"].rpartition(":")[2])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def books(self):
+        with urllib.request.urlopen(f"{self.http}/_sim/books", timeout=20) as answer:
+            return json.load(answer)
+
+
+class Shop:
+    """What a story sells with. Each story has a terminal and a ledger of its own, and with them its part of the books."""
+    opened = 0
+    codes = 0
+
+    def __init__(self, guest, gateway):
+        self.guest, self.gateway, self.sales = guest, gateway, 0
+
+    @staticmethod
+    def config(gateway, scanners):
+        """A configuration: each scanner with its lane and the name it goes by."""
+        Shop.opened += 1
+        terminal = f"L{Shop.opened:03}"
+        lanes = "".join(f'[[lane]]\nid = "{lane}"\n' for lane in sorted({lane for _, lane, _ in scanners}) or ["1"])
+        return terminal, CONFIG.format(terminal=terminal, gateway=gateway.port) + lanes + "".join(
+            f'[[scanner]]\nlane = "{lane}"\nkind = "{scanner.kind}"\ndevice = "{name}"\n' for scanner, lane, name in scanners)
+
+    def open(self, *scanners):
+        """Starts the daemon on an empty ledger. A scanner is (scanner, lane, name)."""
+        self.terminal, config = self.config(self.gateway, scanners)
+        self.guest.sh("systemctl stop shroff; rm -rf /var/lib/shroff/*")
+        self.guest.put("/etc/shroff/config.toml", config)
+        self.guest.sh("systemctl start shroff")
+
+    # -- the API --------------------------------------------------------------------------------------------------------
+
+    def ask(self, method, path, body=None, expect=(200,), limit=30):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.guest.api}{path}", method=method, data=json.dumps(body).encode() if body is not None else None,
+            headers={"Content-Type": "application/json", "Connection": "close"})
+        try:
+            with urllib.request.urlopen(request, timeout=limit * PATIENCE) as answer:
+                status, text = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read()
+        except OSError as error:
+            raise LabError(f"{method} {path}: {error}") from error
+        if status not in expect:
+            raise LabError(f"{method} {path}: {status} {text[:600]!r}")
+        return json.loads(text or "null")
+
+    def until(self, what, true, limit=10):
+        """Until `true` of the shop; how long it took. What it last saw is told when it never comes."""
+        began, seen = time.monotonic(), None
+        while True:
+            try:
+                done, seen = true()
+            except LabError as error:
+                done, seen = False, str(error)
+            took = time.monotonic() - began
+            if done:
+                return took
+            if took > limit * PATIENCE:
+                raise LabError(f"not {what} within {limit * PATIENCE:.0f} s: {seen}")
+            time.sleep(0.03)
+
+    def device(self, index=0):
+        return self.ask("GET", "/v1/devices")["devices"][index]
+
+    def is_at(self, state, index=0):
+        """Until a scanner is connected, gone and so on."""
+        def look():
+            device = self.device(index)
+            return device["state"] == state, device
+        return self.until(state, look)
+
+    def counts(self, scans, index=0):
+        """Until so many scans were read."""
+        def look():
+            device = self.device(index)
+            return device["scans"] >= scans, device
+        return self.until(f"at {scans} scans", look)
+
+    # -- money ----------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def code(cls):
+        """A payment code nobody has seen, of a customer who pays at once."""
+        cls.codes += 1
+        return f"130000{cls.codes * 387_420_489_127 % 10 ** 12:012}"
+
+    def arm(self, lane="1", amount=8800):
+        self.sales += 1
+        body = {"client_ref": f"{self.terminal}-{self.sales}", "amount": amount, "lane": lane, "deadline_s": 600}
+        return self.ask("POST", "/v1/payments", body, expect=(201,))["ref"]
+
+    def payment(self, ref):
+        return self.ask("GET", f"/v1/payments/{ref}")
+
+    def paid(self, ref, code):
+        """Until a payment is paid, with this code and no other; how long it took."""
+        def look():
+            payment = self.payment(ref)
+            return payment["final"], payment
+        took = self.until("final", look, 20)
+        payment = self.payment(ref)
+        hints = [attempt["code_hint"] for attempt in payment["attempts"]]
+        check((payment["state"], payment["money"], hints) == ("paid", "taken", [code[-4:]]), f"not paid with {code}: {payment}")
+        return took
+
+    def sells(self, scanner, lane="1"):
+        """Arms, scans, is paid; the seconds from the scan to *paid*."""
+        ref, code = self.arm(lane), self.code()
+        scanner.scan(code)
+        return self.paid(ref, code)
+
+    def orders(self):
+        return [it for it in self.gateway.books()["orders"] if it["out_trade_no"].startswith(self.terminal)]
+
+    def agrees(self, sales):
+        """Books and ledger tell the same: so many sales, and nothing else was ever charged or asked for."""
+        books, payments = self.gateway.books(), self.ask("GET", "/v1/payments?limit=100")["payments"]
+        paid = {attempt["out_trade_no"]: payment["amount"] for payment in payments if payment["state"] == "paid"
+                for attempt in payment["attempts"]}
+        charged = {order["out_trade_no"]: order["net"] for order in self.orders()}
+        check(charged == paid and len(paid) == sales, f"{sales} sales, the books say {charged}, the ledger says {paid}")
+        check(books["violations"]["counts"] == {} and books["audit"] is None, f"the gateway was misused: {books['violations']}")
+
+    # -- the process ----------------------------------------------------------------------------------------------------
+
+    def pid(self):
+        return self.guest.sh("systemctl show -P MainPID shroff").strip()
+
+    def log(self, lines=40):
+        return self.guest.sh(f"journalctl -u shroff -o short-monotonic --no-pager -n {lines}", check=False)
+
+
+def check(true, why):
+    if not true:
+        raise LabError(why)
