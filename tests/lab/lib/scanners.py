@@ -13,7 +13,11 @@ def descriptor(text):
 
 class Scanner:
     """Something that scans. `kind` is the configuration's word, `link` the rules' word for it."""
-    maker, model = "Lab", "Scanner"
+    maker = "Lab"
+
+    @property
+    def model(self):
+        return type(self).__name__
 
     def __init__(self, guest, name, port=0, serial=None):
         """`name` is ours alone. Without a serial number only the port tells it from another of its kind."""
@@ -167,8 +171,7 @@ class Acm(Gadget):
 
 class Ftdi(Scanner):
     """A serial line behind an FTDI adapter, QEMU's. What the host writes before the guest has opened it is lost."""
-    kind, link, vendor, product = "serial", "serial", "0403", "6001"
-    maker, model = "QEMU", "QEMU_USB_SERIAL"
+    kind, link, vendor, product, maker, model = "serial", "serial", "0403", "6001", "QEMU", "QEMU_USB_SERIAL"
 
     def plug(self):
         self.guest.port(self.name)
@@ -183,6 +186,10 @@ class Ftdi(Scanner):
     def discard(self):
         if self.plugged:
             self.unplug()
+
+    @property
+    def by_path(self):
+        return f"/dev/shroff/by-path/{self.link}-pci-0000:00:05.0-usb-0:{self.port + 1}:1.0"
 
     whole, beginning, end = Acm.whole, Acm.beginning, Acm.whole
 

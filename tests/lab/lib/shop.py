@@ -53,6 +53,7 @@ class Shop:
 
     def __init__(self, guest, gateway):
         self.guest, self.gateway, self.sales = guest, gateway, 0
+        self.busy = 0
 
     @staticmethod
     def config(gateway, scanners):
@@ -130,7 +131,11 @@ class Shop:
     def arm(self, lane="1", amount=8800):
         self.sales += 1
         body = {"client_ref": f"{self.terminal}-{self.sales}", "amount": amount, "lane": lane, "deadline_s": 600}
-        return self.ask("POST", "/v1/payments", body, expect=(201,))["ref"]
+        while True:                         # as a POS does that is told to repeat the same request in a moment
+            answer = self.ask("POST", "/v1/payments", body, expect=(201, 503))
+            if answer.get("code") != "busy":
+                return answer["ref"]
+            self.busy += 1
 
     def payment(self, ref):
         return self.ask("GET", f"/v1/payments/{ref}")
