@@ -85,7 +85,7 @@ fn a_reply_that_is_not_believed_is_not_quoted() {
 
 #[test]
 fn a_panic_over_a_call_says_nothing_of_its_code() {
-    let panic = std::panic::catch_unwind(|| Err::<(), Call>(pay()).expect("a programmer's mistake"));
+    let panic = std::panic::catch_unwind(|| unsaid().expect("a programmer's mistake"));
     let payload = panic.expect_err("it panics");
     let message = payload.downcast_ref::<String>().expect("a message");
     assert!(message.contains("a programmer's mistake"), "{message}");
@@ -118,6 +118,10 @@ fn secret() -> Secret {
 
 fn pay() -> Call {
     Call { order: order(), ask: Ask::Pay(code()) }
+}
+
+fn unsaid() -> Result<(), Call> {
+    Err(pay())
 }
 
 fn now() -> Now {
