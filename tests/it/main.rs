@@ -26,6 +26,7 @@ mod house;
 mod laws;
 mod scanner;
 mod scenarios;
+mod secrets;
 mod simulation;
 mod support;
 mod v2_replies;
