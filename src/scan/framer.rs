@@ -29,6 +29,12 @@ impl Default for Framing {
 }
 
 impl Framing {
+    /// What a scanner that types is delivered with: Enter, and 100 ms. The keys of one scan come 8 to 35 ms apart.
+    #[must_use]
+    pub fn keyboard() -> Self {
+        Self { stx_etx: false, silence_ms: 100, ..Self::default() }
+    }
+
     /// Silence that ends a frame.
     #[must_use]
     pub fn silence(&self) -> Duration {

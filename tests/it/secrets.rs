@@ -120,8 +120,8 @@ fn pay() -> Call {
     Call { order: order(), ask: Ask::Pay(code()) }
 }
 
-fn unsaid() -> Result<(), Call> {
-    Err(pay())
+fn unsaid() -> Result<(), Box<Call>> {
+    Err(Box::new(pay()))
 }
 
 fn now() -> Now {
