@@ -173,10 +173,7 @@ pub fn scene(view: &LaneLook, languages: &[Language], now: Tick) -> Scene {
 #[must_use]
 pub fn changes_at(view: &LaneLook, now: Tick) -> Option<Tick> {
     let state = view.state.filter(|_| !view.out_of_order)?;
-    let end = match state {
-        State::Armed => end_of(view.aside?)?,
-        other => view.since.after(shown_for(other)?),
-    };
+    let end = if state == State::Armed { end_of(view.aside?)? } else { view.since.after(shown_for(state)?) };
     (end > now).then_some(end)
 }
 

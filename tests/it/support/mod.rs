@@ -3,6 +3,7 @@
 mod disk;
 mod http;
 mod shop;
+pub(crate) mod sysfs;
 
 pub(crate) use disk::BadDisk;
 pub(crate) use http::Client;
