@@ -25,6 +25,7 @@ mod hostile;
 mod house;
 mod laws;
 mod scanner;
+mod scanner_sim;
 mod scenarios;
 mod secrets;
 mod simulation;
