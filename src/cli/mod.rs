@@ -5,19 +5,22 @@ mod attention;
 mod cancel;
 mod completions;
 mod config;
+mod devices;
 mod exit;
 mod follow;
+mod hid_id;
 mod man;
 mod offline;
 mod pay;
 mod payments;
 mod say;
+mod scan;
 mod serve;
 mod show;
 mod shown;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -53,6 +56,10 @@ enum Command {
     Cancel(cancel::CancelArgs),
     /// List what a person must look at
     Attention(attention::AttentionArgs),
+    /// List what could be a scanner, with the lines that name it in the configuration
+    Devices(devices::DevicesArgs),
+    /// Show what a scanner sends and what shroff makes of it
+    Scan(scan::ScanArgs),
     /// Check the journal's hash chain and the ledger's integrity
     Verify(verify::VerifyArgs),
     /// Check or show the configuration
@@ -62,6 +69,24 @@ enum Command {
     Completions(completions::CompletionsArgs),
     /// Write manual pages
     Man(man::ManArgs),
+    /// Tell udev what a hidraw device is
+    #[command(hide = true)]
+    HidId(hid_id::HidIdArgs),
+}
+
+/// The name under which udev calls this program: a link to it. The hidden command of the same name is meant.
+const UDEV_HELPER: &str = "shroff-hid-id";
+
+impl Args {
+    /// Reads the command line. Ends the process with exit code 2 when it cannot be read.
+    #[must_use]
+    pub fn from_command_line() -> Self {
+        let mut line: Vec<_> = std::env::args_os().collect();
+        if line.first().is_some_and(|name| Path::new(name).file_name().is_some_and(|name| name == UDEV_HELPER)) {
+            line.insert(1, "hid-id".into());
+        }
+        Self::parse_from(line)
+    }
 }
 
 /// One JSON document instead of text for people.
@@ -83,10 +108,13 @@ pub fn run(args: Args) -> Exit {
         Command::Show(args) => show::run(path, &args),
         Command::Cancel(args) => cancel::run(path, &args),
         Command::Attention(args) => attention::run(path, &args),
+        Command::Devices(args) => devices::run(&args),
+        Command::Scan(args) => scan::run(&args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Config(command) => config::run(path, &command),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::HidId(args) => hid_id::run(&args),
     };
     outcome.unwrap_or_else(|error| exit::explain(&error))
 }

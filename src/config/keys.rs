@@ -127,12 +127,14 @@ pub const KEYS: &[Key] = &[
     Key::needed(
         "scanner",
         "device",
-        "a path, or vendor/product or vendor/product/serial number as `shroff devices` prints them, such as \"0c2e/0b6a\"",
+        "a path, vendor/product or vendor/product/serial number such as \"0c2e/0b6a\", or a port such as \"usb:1-1.2\"; \
+         `shroff devices` prints them",
     ),
     Key::new("scanner", "baud", "9600", BAUD),
     Key::new("scanner", "bits", "8", "7 or 8 data bits"),
     Key::new("scanner", "parity", "\"none\"", "\"none\", \"even\" or \"odd\""),
     Key::new("scanner", "handshake", "\"none\"", "\"none\", \"rts-cts\" or \"xon-xoff\""),
+    Key::new("scanner", "mode_switch", "\"none\"", "\"none\" or \"honeywell\""),
     Key::new("scanner", "prefix", "\"\"", "at most 8 characters of ASCII"),
     Key::new("scanner", "suffix", "\"\\r\"", "1 to 4 characters of ASCII, or \"timeout\""),
     Key::new("display", "lane", "\"1\"", LANE),

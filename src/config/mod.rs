@@ -19,7 +19,7 @@ mod secrets;
 use std::path::{Path, PathBuf};
 
 pub use checked::{Api, Tcp, Terminal};
-pub use devices::{DeviceName, Display, DisplayKind, Handshake, Parity, Scanner, ScannerKind, SerialLine, VfdProtocol};
+pub use devices::{Display, DisplayKind, Scanner, VfdProtocol};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use gateway::{BaseUrl, ClientIdentity, Gateway, GatewayApi, PlatformKey, SignType, TerminalIp, V2, V3};
 pub use keys::{KEYS, Key};

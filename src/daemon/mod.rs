@@ -117,7 +117,10 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
             reach(&handle, &gateway, &board);
         },
         board: &board,
-        alive: &doors::alive,
+        alive: &|| {
+            doors::alive();
+            scanners.look_after(clock.tick());
+        },
         metrics: &metrics,
     };
     let outcome = till_thread::run(till, &till_inbox, hands);

@@ -91,7 +91,7 @@ pub struct DeviceView {
     pub kind: &'static str,
     /// How the configuration names it.
     pub device: String,
-    /// `connected`, `gone`, `in_use`, `denied`.
+    /// `connected`, `gone`, `in_use`, `denied`, `stuck`.
     pub state: &'static str,
     /// What to do about it; empty when all is well.
     pub advice: String,

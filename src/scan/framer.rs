@@ -29,6 +29,12 @@ impl Default for Framing {
 }
 
 impl Framing {
+    /// What a scanner that types is delivered with: Enter, and 100 ms. The keys of one scan come 8 to 35 ms apart.
+    #[must_use]
+    pub fn keyboard() -> Self {
+        Self { stx_etx: false, silence_ms: 100, ..Self::default() }
+    }
+
     /// Silence that ends a frame.
     #[must_use]
     pub fn silence(&self) -> Duration {
@@ -228,7 +234,7 @@ impl Framer {
     /// What the frame holds; nothing if only its end came.
     fn candidate(&self) -> Option<Candidate> {
         let frame = self.framing.suffix.off(&self.held);
-        (!frame.is_empty()).then(|| Candidate::prefixed(frame, &self.framing.prefix, self.last))
+        (!frame.is_empty()).then(|| Candidate::prefixed(frame, &self.framing.prefix, None, self.last))
     }
 
     /// 18 digits, which silence may end.

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use fluent_bundle::FluentResource;
 use fluent_bundle::concurrent::FluentBundle;
 
+use super::Aside;
 use crate::words::Language;
 
 /// Every scene a customer may see.
@@ -111,10 +112,10 @@ pub fn customer_detail(key: &str, language: Language) -> Option<String> {
     text(language, &customer_id(key), Some("detail"))
 }
 
-/// The second line of `armed` when the code before was refused: try another one.
+/// The second line of `armed` when the code before was none that pays.
 #[must_use]
-pub fn customer_again(language: Language) -> Option<String> {
-    text(language, &customer_id("armed"), Some("again"))
+pub fn customer_aside(aside: Aside, language: Language) -> Option<String> {
+    text(language, &customer_id("armed"), Some(aside.word()))
 }
 
 /// The heading of the scene `key` in at most 20 columns.

@@ -162,7 +162,7 @@ pub struct DeviceJson {
     pub kind: &'static str,
     /// How the configuration names it.
     pub device: String,
-    /// `connected`, `gone`, `in_use`, `denied`.
+    /// `connected`, `gone`, `in_use`, `denied`, `stuck`.
     pub state: &'static str,
     /// What to do about it.
     #[serde(skip_serializing_if = "String::is_empty")]

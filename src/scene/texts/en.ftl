@@ -1,10 +1,14 @@
-# English. A customer's text: the heading; .detail, a second line; .again, the second line after a refused code;
-# .short, the heading where there are 20 columns and it does not fit.
+# English. A customer's text: the heading; .detail, a second line; .again and below, the second line after a code that
+# did not pay; .short, the heading where there are 20 columns and it does not fit.
 
 customer-idle = Welcome
 customer-armed = Please show your payment code
     .short = Show payment code
     .again = Try another code
+    .wallet = Please use WeChat
+    .page = Open Money in WeChat
+    .refresh = Refresh the code
+    .reread = Please show it again
 customer-submitting = Processing
     .detail = One moment, please
 customer-customer_paying = Confirm on your phone

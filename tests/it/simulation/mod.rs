@@ -5,6 +5,7 @@
 //! `SHROFF_SEED=n cargo test --release --test it simulation`. Counts: `SHROFF_T1`, `SHROFF_T2`.
 
 mod chance;
+mod disk;
 mod gateway;
 mod replies;
 mod t1;

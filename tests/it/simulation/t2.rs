@@ -54,13 +54,24 @@ fn the_same_seed_is_the_same_day() {
 /// How a day ended.
 pub(crate) struct Day {
     pub(crate) steps: u64,
+    pub(crate) lines: u64,
     pub(crate) digest: u64,
 }
 
-fn run(mut world: World) -> Result<Day, String> {
+fn run(world: World) -> Result<Day, String> {
+    run_mending(world, |_, error| Err(error))
+}
+
+/// Runs a day to its end. `mend` is told of each error, and may see to it.
+pub(crate) fn run_mending(
+    mut world: World,
+    mut mend: impl FnMut(&mut World, String) -> Result<(), String>,
+) -> Result<Day, String> {
     let mut turns = 0_u32;
     while let Some(at) = world.next() {
-        world.turn(at)?;
+        if let Err(error) = world.turn(at) {
+            mend(&mut world, error)?;
+        }
         turns += 1;
         if turns > 200_000 {
             return Err("a loop that neither ends nor slows down".into());
@@ -70,7 +81,7 @@ fn run(mut world: World) -> Result<Day, String> {
         }
     }
     judge(&mut world)?;
-    Ok(Day { steps: world.steps(), digest: world.digest() })
+    Ok(Day { steps: world.steps(), lines: world.lines()?, digest: world.digest() })
 }
 
 /// Compares the ledger with the books, once everything is at rest.

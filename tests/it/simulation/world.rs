@@ -106,6 +106,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64, sales: u32, cut: Cut) -> Self {
+        Self::with(Ledger::in_memory(birth()).expect("a ledger"), seed, sales, cut)
+    }
+
+    /// The same world over this ledger.
+    pub(crate) fn with(ledger: Ledger, seed: u64, sales: u32, cut: Cut) -> Self {
         let mut chance = Chance::new(seed);
         let now = Tick::from_micros(1_000_000);
         let rules = Rules {
@@ -120,8 +125,6 @@ impl World {
         let severity = [0, 60, 250, 600][chance.below(4) as usize];
         let heals = now.after(chance.between(0, 1_200_000));
         let lanes: Vec<LaneId> = ["1", "2"].iter().map(|id| id.parse().expect("a lane")).collect();
-        let birth =
-            Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![7; 32]) };
         let mut world = Self {
             now,
             wall: 1_780_000_000_000,
@@ -131,7 +134,7 @@ impl World {
             stale,
             plans: BTreeMap::new(),
             till: None,
-            disk: Some(Ledger::in_memory(birth).expect("a ledger")),
+            disk: Some(ledger),
             due: BTreeMap::new(),
             order: 0,
             busy: vec![false; lanes.len()],
@@ -204,6 +207,11 @@ impl World {
                 row.ok_or_else(|| format!("sale {sale} was accepted and is gone"))
             })
             .collect()
+    }
+
+    /// The journal's last line.
+    pub(crate) fn lines(&self) -> Result<u64, String> {
+        Ok(self.till.as_ref().ok_or("no power at the end")?.ledger().seq())
     }
 
     pub(crate) fn verify_ledger(&self) -> Result<(), String> {
@@ -314,6 +322,14 @@ impl World {
         self.busy.fill(false);
         let down = self.chance.between(1_000, 120_000);
         self.plan(down, Due::PowerOn);
+    }
+
+    /// The till stops because a save failed, and somebody sees to the disk: what is on it then is found again.
+    pub(crate) fn stop_until(&mut self, mended: impl FnOnce() -> Ledger) {
+        self.power_off();
+        // The old one goes first: there is one writer.
+        drop(self.disk.take());
+        self.disk = Some(mended());
     }
 
     fn power_on(&mut self) -> Result<(), String> {
@@ -597,6 +613,10 @@ impl World {
             println!("{:>12} {}", seconds(self.now), what());
         }
     }
+}
+
+pub(crate) fn birth() -> Birth {
+    Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![7; 32]) }
 }
 
 fn client_ref(sale: u32) -> String {
