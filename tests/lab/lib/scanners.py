@@ -24,6 +24,11 @@ class Scanner:
         self.guest, self.name, self.port, self.serial, self.plugged = guest, name, port, serial, False
 
     @property
+    def numbers(self):
+        """Its name by vendor and product."""
+        return f"{self.vendor}/{self.product}"
+
+    @property
     def by_id(self):
         return f"/dev/shroff/by-id/{self.link}-{self.maker}_{self.model}_{self.serial}-if00"
 
@@ -55,6 +60,11 @@ class Gadget(Scanner):
 
     def unplug(self):
         self.guest.sh(f"echo >{GADGETS}/{self.name}/UDC")
+
+    def usb_port(self):
+        """The kernel's name of the port, such as 3-1."""
+        port = f"basename $(ls -d /sys/devices/platform/dummy_hcd.{self.port}/usb*/*-1)"
+        return self.guest.wait(port)
 
     def discard(self):
         """Unplugs it and forgets it."""
@@ -144,6 +154,12 @@ class Wedge(HidPos):
         return b"".join(press(DIGITS[digit]) for digit in text)
 
     end = whole
+
+
+class Both(HidPos):
+    """A keyboard and a scanner behind one node."""
+    vendor, product, size = "0c2e", "0b8f", 64
+    descriptor = Wedge.descriptor[:6] + b"\x85\x01" + Wedge.descriptor[6:] + Honeywell.descriptor
 
 
 class Acm(Gadget):
