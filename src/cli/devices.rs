@@ -87,7 +87,7 @@ impl Found {
     fn of(one: &Seen, all: &[Seen]) -> Self {
         let usb = one.usb.as_ref();
         let scanner =
-            one.mode == Mode::Ready && (one.kind == ScannerKind::HidPos || usb.is_none_or(UsbPiece::is_scanner));
+            one.mode == Mode::Ready && (one.kind == ScannerKind::HidPos || usb.is_some_and(UsbPiece::is_scanner));
         let (access, readable) = access(&one.node);
         let mut advice = Vec::new();
         match one.mode {
@@ -97,7 +97,12 @@ impl Found {
             Mode::NoPos => advice.push(NO_POS.to_owned()),
         }
         if one.mode == Mode::Ready && !scanner {
-            advice.push(if one.kind == ScannerKind::Keyboard { NOT_KNOWN_KEYBOARD } else { NOT_KNOWN }.to_owned());
+            let why = match (one.kind, usb) {
+                (ScannerKind::Keyboard, _) => NOT_KNOWN_KEYBOARD,
+                (_, None) => BOARD,
+                (_, Some(_)) => NOT_KNOWN,
+            };
+            advice.push(why.to_owned());
         }
         if one.mode == Mode::Ready && scanner && !access.contains(":shroff ") {
             advice.push(format!("the daemon's group shroff may not read {}: {RULES}", one.node.display()));
@@ -120,7 +125,7 @@ impl Found {
 
     fn text(&self) -> String {
         let Self { kind, name, node, access, .. } = self;
-        let name = if name.is_empty() { "(no name)" } else { name.as_str() };
+        let name = if name.is_empty() { "a device without a name" } else { name.as_str() };
         let mut lines = vec![format!("# {name}")];
         let numbers =
             self.vendor.as_ref().zip(self.product.as_ref()).map(|(vendor, product)| format!("{vendor}:{product}"));
@@ -191,6 +196,7 @@ const WEDGE: &str = "in keyboard mode, the last resort; set it to USB HID POS, o
 const KEYBOARD_BESIDE: &str = "the other side of a keyboard; a scanner here is in keyboard mode: set it to USB HID POS with \
     the code in its manual, or use its kind = \"keyboard\" entry";
 const NO_POS: &str = "no scanner in USB HID POS mode";
+const BOARD: &str = "a serial port of the computer itself; paste it only if a scanner is connected there";
 const NOT_KNOWN: &str = "not known as a scanner; paste it only if it is one";
 const NOT_KNOWN_KEYBOARD: &str =
     "most likely the cashier's own keyboard: as a scanner it would stop typing. Paste it only if it is a scanner";
