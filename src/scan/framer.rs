@@ -228,7 +228,7 @@ impl Framer {
     /// What the frame holds; nothing if only its end came.
     fn candidate(&self) -> Option<Candidate> {
         let frame = self.framing.suffix.off(&self.held);
-        (!frame.is_empty()).then(|| Candidate::prefixed(frame, &self.framing.prefix, self.last))
+        (!frame.is_empty()).then(|| Candidate::prefixed(frame, &self.framing.prefix, None, self.last))
     }
 
     /// 18 digits, which silence may end.
