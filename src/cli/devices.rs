@@ -53,7 +53,7 @@ struct Found {
 pub(super) fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
     let sysfs = Sysfs::at(&args.sys, &args.dev);
     let seen = sysfs.list();
-    let found: Vec<Found> = seen.iter().map(|one| Found::of(one, &seen)).collect();
+    let found: Vec<Found> = seen.iter().map(|one| Found::of(one, &seen, &sysfs)).collect();
     let unused: Vec<String> = sysfs.unused(&seen).iter().map(unused).collect();
     let usable = found.iter().any(|it| it.device.is_some() && it.scanner);
     if args.output.json {
@@ -68,9 +68,11 @@ pub(super) fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
 }
 
 /// The name that leads to this device and to no other that is plugged in: the model where it is alone, so that a
-/// spare one of the same model takes its place; else the piece; else the port it is plugged into.
-pub(super) fn name(one: &Seen, all: &[Seen]) -> DeviceName {
-    let Some(usb) = &one.usb else { return DeviceName::Path(one.node.clone()) };
+/// spare one of the same model takes its place; else the piece; else the port it is plugged into; else a path, for a
+/// device that shows itself twice.
+pub(super) fn name(one: &Seen, all: &[Seen], sysfs: &Sysfs) -> DeviceName {
+    let path = || DeviceName::Path(sysfs.stable_link(&one.node).unwrap_or_else(|| one.node.clone()));
+    let Some(usb) = &one.usb else { return path() };
     let alone = |name: &DeviceName| {
         let same = |other: &&Seen| {
             other.kind == one.kind && other.mode == one.mode && other.usb.as_ref().is_some_and(|usb| usb.is(name))
@@ -80,14 +82,14 @@ pub(super) fn name(one: &Seen, all: &[Seen]) -> DeviceName {
     let model = DeviceName::Usb { vendor: usb.vendor, product: usb.product, serial: None };
     let piece = DeviceName::Usb { vendor: usb.vendor, product: usb.product, serial: usb.serial.clone() };
     let port = DeviceName::Port(usb.port.clone());
-    [model, piece, port].into_iter().find(alone).unwrap_or_else(|| DeviceName::Path(one.node.clone()))
+    [model, piece, port].into_iter().find(alone).unwrap_or_else(path)
 }
 
 impl Found {
-    fn of(one: &Seen, all: &[Seen]) -> Self {
+    fn of(one: &Seen, all: &[Seen], sysfs: &Sysfs) -> Self {
         let usb = one.usb.as_ref();
         let scanner =
-            one.mode == Mode::Ready && (one.kind == ScannerKind::HidPos || usb.is_none_or(UsbPiece::is_scanner));
+            one.mode == Mode::Ready && (one.kind == ScannerKind::HidPos || usb.is_some_and(UsbPiece::is_scanner));
         let (access, readable) = access(&one.node);
         let mut advice = Vec::new();
         match one.mode {
@@ -97,7 +99,12 @@ impl Found {
             Mode::NoPos => advice.push(NO_POS.to_owned()),
         }
         if one.mode == Mode::Ready && !scanner {
-            advice.push(if one.kind == ScannerKind::Keyboard { NOT_KNOWN_KEYBOARD } else { NOT_KNOWN }.to_owned());
+            let why = match (one.kind, usb) {
+                (ScannerKind::Keyboard, _) => NOT_KNOWN_KEYBOARD,
+                (_, None) => BOARD,
+                (_, Some(_)) => NOT_KNOWN,
+            };
+            advice.push(why.to_owned());
         }
         if one.mode == Mode::Ready && scanner && !access.contains(":shroff ") {
             advice.push(format!("the daemon's group shroff may not read {}: {RULES}", one.node.display()));
@@ -110,7 +117,7 @@ impl Found {
             product: usb.map(|usb| format!("{:04x}", usb.product)),
             serial: usb.and_then(|usb| usb.serial.clone()),
             port: usb.map(|usb| usb.port.clone()).filter(|port| !port.is_empty()),
-            device: (one.mode == Mode::Ready).then(|| name(one, all).to_string()),
+            device: (one.mode == Mode::Ready).then(|| name(one, all, sysfs).to_string()),
             scanner,
             access,
             readable,
@@ -120,7 +127,7 @@ impl Found {
 
     fn text(&self) -> String {
         let Self { kind, name, node, access, .. } = self;
-        let name = if name.is_empty() { "(no name)" } else { name.as_str() };
+        let name = if name.is_empty() { "a device without a name" } else { name.as_str() };
         let mut lines = vec![format!("# {name}")];
         let numbers =
             self.vendor.as_ref().zip(self.product.as_ref()).map(|(vendor, product)| format!("{vendor}:{product}"));
@@ -191,6 +198,7 @@ const WEDGE: &str = "in keyboard mode, the last resort; set it to USB HID POS, o
 const KEYBOARD_BESIDE: &str = "the other side of a keyboard; a scanner here is in keyboard mode: set it to USB HID POS with \
     the code in its manual, or use its kind = \"keyboard\" entry";
 const NO_POS: &str = "no scanner in USB HID POS mode";
+const BOARD: &str = "a serial port of the computer itself; paste it only if a scanner is connected there";
 const NOT_KNOWN: &str = "not known as a scanner; paste it only if it is one";
 const NOT_KNOWN_KEYBOARD: &str =
     "most likely the cashier's own keyboard: as a scanner it would stop typing. Paste it only if it is a scanner";

@@ -68,7 +68,7 @@ struct Bytes(Vec<u8>);
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
     let sysfs = Sysfs::at(&args.sys, &args.dev);
-    let (device, kind) = choose(args, &sysfs.list())?;
+    let (device, kind) = choose(args, &sysfs)?;
     let settings = settings(args, sysfs, device, kind)?;
     let clock = Clock::start();
     let mut watcher = Watcher { args, sent: Vec::new(), scans: 0, trouble: None };
@@ -90,7 +90,8 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
 }
 
 /// The device that is meant: the one that was named, or the only one there is.
-fn choose(args: &ScanArgs, all: &[Seen]) -> anyhow::Result<(DeviceName, ScannerKind)> {
+fn choose(args: &ScanArgs, sysfs: &Sysfs) -> anyhow::Result<(DeviceName, ScannerKind)> {
+    let all = sysfs.list();
     let Some(device) = &args.device else {
         let usable = |it: &&Seen| {
             it.mode == Mode::Ready
@@ -99,13 +100,14 @@ fn choose(args: &ScanArgs, all: &[Seen]) -> anyhow::Result<(DeviceName, ScannerK
         };
         let found: Vec<&Seen> = all.iter().filter(usable).collect();
         return match found.as_slice() {
-            [one] => Ok((name(one, all), one.kind)),
+            [one] => Ok((name(one, &all, sysfs), one.kind)),
             [] => Err(exit::BadData(
                 "no scanner is found; `shroff devices` shows what is there, --device names one".into(),
             )
             .into()),
             several => {
-                let names: Vec<String> = several.iter().map(|it| format!("--device {}", name(it, all))).collect();
+                let names: Vec<String> =
+                    several.iter().map(|it| format!("--device {}", name(it, &all, sysfs))).collect();
                 Err(exit::BadData(format!("there are several scanners; name one: {}", names.join(", "))).into())
             }
         };

@@ -1,12 +1,14 @@
 //! What a scan is: a completed frame of exactly 18 digits, the first two 10 to 15, or nothing. Nothing is repaired or
 //! joined, and no fragment is passed on; anything else that is complete is named for the cashier.
 //!
-//! A transport turns what its device sends into [`Candidate`]s (a serial line through the [`Framer`]), and [`read`]
-//! says what each of them is. No text of a scan leaves this module other than as an [`AuthCode`].
+//! A transport turns what its device sends into [`Candidate`]s (a serial line through the [`Framer`], a keyboard
+//! through [`Keys`], HID POS through [`HidReports`]), and [`read`] says what each of them is. No text of a scan leaves
+//! this module other than as an [`AuthCode`].
 
 mod framer;
 mod hid_pos;
 mod hint;
+mod keys;
 
 use std::fmt;
 
@@ -17,6 +19,7 @@ use crate::words::{AuthCode, Tick};
 pub use framer::{Framer, Framing, SUFFIX_MAX, Suffix, SuffixError};
 pub use hid_pos::{DescriptorError, HidKind, HidReports, Layout, NoScanner};
 pub use hint::Hint;
+pub use keys::{KeyEvent, Keys};
 
 /// What was scanned.
 #[derive(Clone, Debug, PartialEq, Eq)]

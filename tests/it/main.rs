@@ -25,6 +25,7 @@ mod hostile;
 mod house;
 mod laws;
 mod scanner;
+mod scanner_kinds;
 mod scanner_sim;
 mod scenarios;
 mod secrets;

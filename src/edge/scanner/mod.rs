@@ -5,6 +5,7 @@
 //! [drain](ScannerHandle::drain) when a lane is armed, and every scan carries the tick at which it was read.
 
 mod hid_pos;
+mod keyboard;
 mod name;
 mod node;
 mod reader;
@@ -102,7 +103,7 @@ impl Settings {
     fn open(&self, path: &Path) -> Result<Box<dyn reader::Device>, Health> {
         Ok(match self.transport {
             Transport::Serial(settings) => Box::new(serial::Line::open(settings, &self.framing, path)?),
-            Transport::Keyboard => return Err(Health::Gone { why: "keyboards cannot be read yet".to_owned() }),
+            Transport::Keyboard => Box::new(keyboard::Keyboard::open(&self.framing, path)?),
             Transport::HidPos(settings) => Box::new(hid_pos::HidPos::open(settings, &self.framing, path)?),
         })
     }

@@ -101,6 +101,19 @@ impl Sysfs {
         all
     }
 
+    /// A link to `node` that stays the same when it is plugged in again, as udev makes them.
+    #[must_use]
+    pub fn stable_link(&self, node: &Path) -> Option<PathBuf> {
+        let links = |folder: &&str| {
+            let entries = fs::read_dir(self.dev.join(folder)).into_iter().flatten();
+            let mut links: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            links.sort();
+            links
+        };
+        let target = fs::canonicalize(node).ok()?;
+        LINKS.iter().flat_map(links).find(|link| fs::canonicalize(link).is_ok_and(|it| it == target))
+    }
+
     /// The node of the device that `name` means, which is no path.
     pub(super) fn find(&self, kind: ScannerKind, name: &DeviceName) -> Result<PathBuf, NotFound> {
         let (right, other): (Vec<Seen>, Vec<Seen>) = self
@@ -247,6 +260,10 @@ fn text(path: &Path) -> Option<String> {
     let clean: String = text.trim().chars().filter(|it| *it == '\n' || !it.is_control()).collect();
     Some(clean).filter(|text| !text.is_empty())
 }
+
+/// Folders of links that say what a device is or where it is plugged in, ours first.
+const LINKS: [&str; 6] =
+    ["shroff/by-id", "shroff/by-path", "serial/by-id", "serial/by-path", "input/by-id", "input/by-path"];
 
 /// Honeywell, Youjie, Zebra, Datalogic, Newland: the same as in `udev/70-shroff.rules`.
 const SCANNER_MAKERS: [u16; 5] = [0x0c2e, 0x23d0, 0x05e0, 0x05f9, 0x1eab];

@@ -159,6 +159,11 @@ mod tests {
         (fifo, folder)
     }
 
+    /// A reader that does not wait: what was written is there.
+    fn open(fifo: &Fifo) -> File {
+        File::from(rustix::fs::open(&fifo.link, READER, Mode::empty()).expect("opens"))
+    }
+
     fn read(from: &mut File) -> Vec<u8> {
         let mut buffer = [0; 256];
         let count = from.read(&mut buffer).expect("something to read");
@@ -168,14 +173,14 @@ mod tests {
     #[test]
     fn two_packets_are_two_reads_and_a_stream_is_one() {
         let (fifo, _folder) = plugged(|link| Fifo::packets(link, 4));
-        let mut reader = File::open(&fifo.link).expect("opens at once");
+        let mut reader = open(&fifo);
         fifo.write(b"one").expect("written");
         fifo.write(b"two!").expect("written");
         assert_eq!(read(&mut reader), b"one");
         assert_eq!(read(&mut reader), b"two!");
 
         let (fifo, _folder) = plugged(Fifo::stream);
-        let mut reader = File::open(&fifo.link).expect("opens at once");
+        let mut reader = open(&fifo);
         fifo.write(b"one").expect("written");
         fifo.write(b"two!").expect("written");
         assert_eq!(read(&mut reader), b"onetwo!");
@@ -186,7 +191,7 @@ mod tests {
         let (fifo, _folder) = plugged(|link| Fifo::packets(link, 4));
         assert!(!fifo.is_open());
         fifo.write(b"lost").expect("nobody minds");
-        let mut reader = File::open(&fifo.link).expect("opens at once");
+        let mut reader = open(&fifo);
         assert!(fifo.is_open());
         fifo.write(b"read").expect("written");
         assert_eq!(read(&mut reader), b"read");
@@ -194,7 +199,7 @@ mod tests {
         drop(reader);
         assert!(!fifo.is_open());
         fifo.write(b"lost").expect("nobody minds");
-        let mut reader = File::open(&fifo.link).expect("opens at once");
+        let mut reader = open(&fifo);
         fifo.write(b"next").expect("written");
         assert_eq!(read(&mut reader), b"next");
     }
@@ -202,7 +207,7 @@ mod tests {
     #[test]
     fn of_many_packets_the_first_63_stay() {
         let (fifo, _folder) = plugged(|link| Fifo::packets(link, 1));
-        let mut reader = File::open(&fifo.link).expect("opens at once");
+        let mut reader = open(&fifo);
         for number in 1..=80 {
             fifo.write(&[number]).expect("written or dropped");
         }
@@ -215,7 +220,7 @@ mod tests {
     #[test]
     fn a_pulled_plug_is_the_end_and_another_is_a_new_node() {
         let (mut fifo, _folder) = plugged(Fifo::stream);
-        let mut reader = File::open(&fifo.link).expect("opens at once");
+        let mut reader = open(&fifo);
         fifo.write(b"half").expect("written");
         fifo.unplug().expect("unplugged");
         assert!(!fifo.link.exists());
@@ -224,7 +229,7 @@ mod tests {
         assert_eq!(fifo.write(b"more").expect_err("unplugged").kind(), ErrorKind::NotConnected);
         fifo.plug().expect("plugged in");
         assert_eq!(read(&mut reader), b"", "the old node stays dead");
-        let mut reader = File::open(&fifo.link).expect("opens at once");
+        let mut reader = open(&fifo);
         fifo.write(b"again").expect("written");
         assert_eq!(read(&mut reader), b"again");
     }

@@ -1,6 +1,7 @@
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use evdev::uinput::VirtualDevice;
 use evdev::{AttributeSet, EventType, InputEvent, InputId, KeyCode, SynchronizationCode};
@@ -9,6 +10,7 @@ use super::cable::{Cable, Carry, Encoding, Scanner, unplugged, write_all};
 use super::fifo::Fifo;
 use super::keys::{self, Move, Stroke};
 use super::manner::{Kind, Manner, Scan};
+use super::nap;
 
 /// A keyboard wedge behind a FIFO that plays its event node: the kernel's records, as a program reads them.
 pub type KeyboardScanner = Scanner<Keyboard, KeyFifo>;
@@ -42,7 +44,7 @@ impl Encoding for Keyboard {
 
     /// Scanners take 8 to 16 ms for a key; none at all would run over a reader's ring in the middle of a code.
     fn manner(&self) -> Manner {
-        Manner { gap: std::time::Duration::from_millis(8), ..Manner::default() }
+        Manner { gap: Duration::from_millis(8), ..Manner::default() }
     }
 
     fn pieces(&self, scan: &Scan<'_>) -> io::Result<Vec<Stroke>> {
@@ -145,12 +147,21 @@ impl Cable for Uinput {
             .input_id(InputId::new(evdev::BusType::BUS_USB, VENDOR, PRODUCT, 0x0100))
             .with_keys(&keys)?
             .build()?;
-        let nodes: Vec<PathBuf> = device.enumerate_dev_nodes_blocking()?.filter_map(Result::ok).collect();
-        let is_event = |node: &&PathBuf| node.file_name().is_some_and(|it| it.to_string_lossy().starts_with("event"));
-        let node = nodes.iter().find(is_event).cloned();
+        let node = (0..TRIES).find_map(|_| {
+            let node = event_node(&mut device);
+            if node.is_none() {
+                nap(BETWEEN_TRIES);
+            }
+            node
+        });
         self.0 = Some((device, node));
         Ok(())
     }
+}
+
+fn event_node(device: &mut VirtualDevice) -> Option<PathBuf> {
+    let mut nodes = device.enumerate_dev_nodes_blocking().ok()?.filter_map(Result::ok);
+    nodes.find(|node| node.file_name().is_some_and(|it| it.to_string_lossy().starts_with("event")))
 }
 
 impl Carry<Stroke> for Uinput {
@@ -174,7 +185,8 @@ fn syn(code: SynchronizationCode) -> InputEvent {
 }
 
 /// What `packet` becomes for a reader that has `waiting` unread events, and whether those are lost: when its ring is
-/// full the kernel drops all of it but the newest event, and says so in front of that (`__pass_event`).
+/// full the kernel drops all of it but the newest event, and says so in front of that (`__pass_event`; the FIFO and a
+/// uinput keyboard gave a stalled reader the same events on 6.1).
 fn arriving(waiting: usize, packet: &[InputEvent]) -> (bool, Vec<InputEvent>) {
     let mut overflow = false;
     let mut held = waiting;
@@ -215,6 +227,10 @@ const RECORD: usize = size_of::<InputEvent>();
 
 /// Places of the ring that evdev keeps for each reader of a keyboard (`EVDEV_MIN_BUFFER_SIZE`).
 const RING: usize = 64;
+
+/// For two seconds the event node is looked for: with the first keyboard udev has to load evdev (lab).
+const TRIES: u32 = 40;
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// A Honeywell in keyboard mode, as the lab's gadget says it.
 const VENDOR: u16 = 0x0c2e;

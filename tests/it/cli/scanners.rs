@@ -57,6 +57,23 @@ fn what_is_printed_can_be_pasted_and_names_every_scanner_alone() {
 }
 
 #[test]
+fn a_device_that_shows_itself_twice_is_named_by_a_link_that_stays() {
+    let tree = Tree::new();
+    tree.usb("1-1", ("0c2e", "0b81"), "K1");
+    for node in ["event7", "event8"] {
+        tree.class("input", node, "1-1", &[("capabilities/key", ALL_KEYS), ("name", b"Twice\n")]);
+        std::fs::write(tree.dev().join("input").join(node), "").expect("a node");
+    }
+    let links = tree.dev().join("shroff/by-path");
+    std::fs::create_dir_all(&links).expect("a folder");
+    std::os::unix::fs::symlink(tree.dev().join("input/event8"), links.join("wedge-if01")).expect("a link");
+    let listed = text(&run(&tree, &["devices"]).stdout);
+    let (dev, line) = (tree.dev(), |path: &str| format!("device = \"{path}\"\n"));
+    assert!(listed.contains(&line(&links.join("wedge-if01").display().to_string())), "{listed}");
+    assert!(listed.contains(&line(&dev.join("input/event7").display().to_string())), "{listed}");
+}
+
+#[test]
 fn devices_as_json_say_who_may_read_them() {
     let tree = counter();
     std::fs::write(tree.dev().join("hidraw0"), "").expect("a node");

@@ -25,13 +25,24 @@ pub(super) struct Setup {
     pub(super) p12: bool,
     pub(super) scanner: bool,
     pub(super) lanes: usize,
+    /// More `[[scanner]]` tables.
+    pub(super) devices: String,
     /// Files may grow to so many KiB, as on a full disk.
     pub(super) disk_kib: Option<u32>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { sign_type: "HMAC-SHA256", sub_mch_id: None, p12: false, scanner: false, lanes: 1, disk_kib: None }
+        let devices = String::new();
+        Self {
+            sign_type: "HMAC-SHA256",
+            sub_mch_id: None,
+            p12: false,
+            scanner: false,
+            lanes: 1,
+            devices,
+            disk_kib: None,
+        }
     }
 }
 
@@ -126,7 +137,7 @@ impl Counter {
         daemon.wait().expect("an end");
     }
 
-    fn wait_for(&mut self, what: &str, ready: impl Fn(&Self) -> bool) {
+    pub(super) fn wait_for(&mut self, what: &str, ready: impl Fn(&Self) -> bool) {
         for _ in 0..400 {
             if ready(self) {
                 return;
@@ -214,6 +225,34 @@ impl Counter {
             }
         }
         false
+    }
+
+    /// What `/readyz` says of the shop.
+    pub(super) fn readiness(&self) -> Value {
+        self.client().get("/readyz").json()
+    }
+
+    /// The metric of this name and these labels.
+    pub(super) fn metric(&self, name: &str) -> u64 {
+        let token = format!("Bearer {TOKEN}");
+        let text = self.client().ask("GET", "/metrics", &[("Authorization", &token)], "").body;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_default()
+    }
+
+    /// Memory of the daemon that is its own, in KiB.
+    pub(super) fn resident_kib(&self) -> u64 {
+        let path = format!("/proc/{}/smaps_rollup", self.daemon.as_ref().expect("a daemon").id());
+        let text = std::fs::read_to_string(path).expect("smaps_rollup");
+        let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).expect("Rss");
+        line.split_whitespace().next().and_then(|it| it.parse().ok()).expect("a number")
+    }
+
+    /// The attempts that the ledger knows, of all payments.
+    pub(super) fn attempts(&self) -> usize {
+        let payments = self.get("/v1/payments?limit=100");
+        let all = payments["payments"].as_array().expect("payments").iter();
+        all.map(|it| it["attempts"].as_array().expect("attempts").len()).sum()
     }
 
     /// Waits for the daemon's end; its exit code.
@@ -396,9 +435,11 @@ listen = "{api}"
 token_file = "token"
 
 {lanes}
+{}
 {}"#,
         setup.sub_mch_id.unwrap_or_default(),
         setup.sign_type,
         scanner.unwrap_or_default(),
+        setup.devices,
     )
 }
