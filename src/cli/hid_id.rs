@@ -21,10 +21,15 @@ pub(super) fn run(args: &HidIdArgs) -> anyhow::Result<Exit> {
     let path = args.device.join("device/report_descriptor");
     let descriptor = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     let properties = match HidKind::of(&descriptor) {
-        Ok(HidKind::Scanner(layout)) => format!("ID_POS_SCANNER=1\nID_POS_SCANNER_DATA={}\n", layout.data_max()),
-        Ok(HidKind::Keyboard) => "ID_POS_KEYBOARD=1\n".to_owned(),
+        Ok(HidKind::Scanner(layout)) => {
+            let keyboard = if layout.types() { KEYBOARD } else { "" };
+            format!("ID_POS_SCANNER=1\nID_POS_SCANNER_DATA={}\n{keyboard}", layout.data_max())
+        }
+        Ok(HidKind::Keyboard) => KEYBOARD.to_owned(),
         Ok(HidKind::Other(_)) | Err(_) => String::new(),
     };
     say::print(&properties)?;
     Ok(Exit::Fine)
 }
+
+const KEYBOARD: &str = "ID_POS_KEYBOARD=1\n";

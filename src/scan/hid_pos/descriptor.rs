@@ -271,7 +271,7 @@ impl Parser {
             return Err(DescriptorError::Unbalanced);
         }
         let has_data = self.reports.values().any(Report::has_data);
-        Ok(match Layout::of(self.reports) {
+        Ok(match Layout::of(self.reports, self.is_keyboard) {
             Some(layout) => HidKind::Scanner(layout),
             None if self.is_keyboard => HidKind::Keyboard,
             None if has_data => HidKind::Other(NoScanner::NotBytes),

@@ -27,6 +27,8 @@ fn makers_put_the_same_things_in_different_places() {
         let layout = layout(&descriptor);
         assert_eq!((layout.data_max(), layout.report_size_max()), sizes);
     }
+    let typing: Vec<bool> = [combined(), honeywell()].iter().map(|it| layout(it).types()).collect();
+    assert_eq!(typing, [true, false]);
     assert!(format!("{:?}", layout(&honeywell())).contains("length: Some(1), aim: [Some(2), Some(3), Some(4)]"));
     assert!(format!("{:?}", layout(&zebra())).contains("length: Some(1), aim: [Some(3), Some(4), Some(5)]"));
     assert!(format!("{:?}", layout(&newland())).contains("length: Some(1), aim: [None, None, None]"));

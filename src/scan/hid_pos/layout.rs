@@ -8,18 +8,25 @@ pub struct Layout {
     /// Every input report, a keyboard's too; by its id, or 0 if ids are not used.
     reports: BTreeMap<u8, Report>,
     numbered: bool,
+    types: bool,
 }
 
 impl Layout {
-    /// The layout of `reports`, if one of them carries decoded data.
-    pub(super) fn of(reports: BTreeMap<u8, Report>) -> Option<Self> {
+    /// The layout of `reports`, if one of them carries decoded data; `types` when the device is a keyboard as well.
+    pub(super) fn of(reports: BTreeMap<u8, Report>, types: bool) -> Option<Self> {
         let numbered = reports.keys().any(|id| *id != UNNUMBERED);
         let mut reports = reports;
         if numbered {
             // The kernel could not tell it from the others either.
             reports.remove(&UNNUMBERED);
         }
-        reports.values().any(Report::is_ours).then_some(Self { reports, numbered })
+        reports.values().any(Report::is_ours).then_some(Self { reports, numbered, types })
+    }
+
+    /// Whether a keyboard is behind the same node: whoever reads it then reads every key as well.
+    #[must_use]
+    pub const fn types(&self) -> bool {
+        self.types
     }
 
     /// How many characters a report carries at most.
