@@ -73,12 +73,23 @@ class Gadget(Scanner):
                       f"{folder}/functions/* {folder}/strings/0x409 {folder}; }}", check=False)
         self.plugged = False
 
-    def write(self, data, block, background=False):
-        """Writes to the device's own end, `block` bytes at a time."""
+    def send(self, data):
+        """Writes to the device's own end."""
+        self.guest.sh(f"timeout 60 {self.copy(data)}", 70)
+
+    def flood(self, data):
+        """Writes it again and again, until it is told to stop."""
+        self.guest.sh(f"touch /run/flood; (while [ -e /run/flood ]; do {self.copy(data)} || break; done >/run/flood.log 2>&1; "
+                      "echo over >>/run/flood.log) &")
+
+    def stop(self):
+        self.guest.sh("rm /run/flood")
+        self.guest.wait("grep -x over /run/flood.log")
+
+    def copy(self, data):
         path = self.guest.folder / f"share/{self.name}-{time.monotonic_ns()}"      # a new name each: 9p remembers old ones
         path.write_bytes(data)
-        command = f"timeout 60 dd if=/lab/{path.name} of={self.node} bs={block} status=none"
-        self.guest.sh(f"({command} >/dev/null 2>&1 &)" if background else command, 70)
+        return f"dd if=/lab/{path.name} of={self.node} bs={self.size} status=none"
 
 
 class HidPos(Gadget):
@@ -102,9 +113,6 @@ class HidPos(Gadget):
 
     def end(self, text):
         return self.report(text, last=True)
-
-    def send(self, data, background=False):
-        self.write(data, self.size, background)
 
 
 class Honeywell(HidPos):
@@ -164,7 +172,7 @@ class Both(HidPos):
 
 class Acm(Gadget):
     """USB serial, CDC-ACM."""
-    kind, link, vendor, product = "serial", "serial", "05f9", "4204"
+    kind, link, vendor, product, size = "serial", "serial", "05f9", "4204", 4096
 
     def function(self, folder):
         return f"mkdir -p {folder}/functions/acm.0; ln -s {folder}/functions/acm.0 {folder}/configs/c.1/"
@@ -180,9 +188,6 @@ class Acm(Gadget):
         return text.encode()
 
     end = whole
-
-    def send(self, data, background=False):
-        self.write(data, 4096, background)
 
 
 class Ftdi(Scanner):
@@ -209,7 +214,7 @@ class Ftdi(Scanner):
 
     whole, beginning, end = Acm.whole, Acm.beginning, Acm.whole
 
-    def send(self, data, background=False):
+    def send(self, data):
         self.guest.port(self.name).send(data)
 
 
