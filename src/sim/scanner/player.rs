@@ -164,6 +164,7 @@ const SETTLES: Duration = Duration::from_millis(100);
 #[cfg(test)]
 mod tests {
     use super::super::hid::HidScanner;
+    use super::super::keyboard::KeyboardScanner;
     use super::super::layout::Layout;
     use super::super::pty::PtyScanner;
     use super::*;
@@ -174,6 +175,20 @@ mod tests {
         let mut player = Player::new(PtyScanner::new(folder.path().join("scanner")).expect("a pty"));
         assert!((0..100).flat_map(|_| player.next_noise()).all(|byte| byte >= 0x80));
         assert_eq!(player.next_code(), "130000000000000001");
+    }
+
+    #[test]
+    fn a_plug_that_was_cut_stays_out_until_it_is_plugged_in_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut player = Player::new(KeyboardScanner::new(folder.path().join("scanner")).expect("a FIFO"));
+        let mut play = |line| player.play(Command::parse(line).expect("a command").expect("no comment"));
+        play("cut 2").expect("said");
+        assert!(folder.path().join("scanner").exists(), "until the next scan");
+        play("scan 1345").expect("two of it");
+        assert!(!folder.path().join("scanner").exists());
+        assert_eq!(play("scan 1345").expect_err("unplugged").kind(), io::ErrorKind::NotConnected);
+        play("replug").expect("plugged in");
+        play("scan 1345").expect("all of it");
     }
 
     #[test]

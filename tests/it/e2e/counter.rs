@@ -210,17 +210,19 @@ impl Counter {
         if answer.status != 201 {
             return false;
         }
-        let reference = text(&answer.json(), "ref").to_owned();
+        let mut payment = answer.json();
+        let reference = text(&payment, "ref").to_owned();
         for _ in 0..20 {
             if std::net::TcpStream::connect(self.api).is_err() {
                 return false;
             }
-            let path = format!("/v1/payments/{reference}?wait=5&after=3");
+            let path = format!("/v1/payments/{reference}?wait=5&after={}", payment["seq"]);
             let now = self.client().ask("GET", &path, &headers[..1], "");
             if now.status != 200 {
                 return false;
             }
-            if now.json()["final"] == json!(true) {
+            payment = now.json();
+            if payment["final"] == json!(true) {
                 return true;
             }
         }
