@@ -289,6 +289,24 @@ fn draining_throws_away_what_piled_up_while_the_thread_was_held_up() {
     assert_eq!(fresh.and_then(what_of), Some(code(CODES[2])));
 }
 
+/// A process that was stopped is woken together with whoever arms the lane: its drain may come too late.
+#[test]
+fn what_piled_up_while_the_thread_was_held_up_goes_without_draining() {
+    let desk = slow_desk();
+    desk.scanner.scan(CODES[0]).expect("scanned");
+    desk.settle_one();
+    for _ in 0..3 {
+        desk.scanner.scan(CODES[1]).expect("piled up");
+    }
+    desk.clock.jump(Duration::from_secs(2));
+    assert_eq!(desk.scanned(), code(CODES[0]));
+    let fresh = (0..50).find_map(|_| {
+        desk.scanner.scan(CODES[2]).expect("scanned");
+        desk.events.recv_timeout(Duration::from_millis(300)).ok()
+    });
+    assert_eq!(fresh.and_then(what_of), Some(code(CODES[2])));
+}
+
 impl Desk {
     /// Waits until a thread that will be held up by its sink has read what was sent.
     fn settle_one(&self) {

@@ -111,17 +111,20 @@ impl<C: Fn() -> Tick, S: Fn(ScanEvent)> Reader<C, S> {
 
     /// Waits for something, at most one read time-out, and delivers the scans it completes.
     fn listen(&self, session: &mut Session) -> io::Result<()> {
+        let looked = session.looked;
         let (got, at) = session.read(READ_TIMEOUT, &self.clock)?;
         self.shared.is_alive(at);
+        // Whoever arms may have been held up as well, and wakes a moment later: no drain would come in time.
+        let mut stale = at.since(looked) > STALE;
         let drained = self.shared.drained();
         if drained > session.drained {
-            let stale = got != Got::Nothing && session.may_be_stale(drained);
+            stale |= session.may_be_stale(drained);
             session.drained = drained;
             session.device.clear();
-            if stale {
-                session.take(got, at, &mut drop);
-                return session.read_out(&self.clock);
-            }
+        }
+        if stale && got != Got::Nothing {
+            session.take(got, at, &mut drop);
+            return session.read_out(&self.clock);
         }
         if got == Got::Nothing
             && let Some(scan) = session.device.idle(at)
@@ -166,6 +169,8 @@ impl<C: Fn() -> Tick, S: Fn(ScanEvent)> Reader<C, S> {
 /// A device while it is open.
 struct Session {
     device: Box<dyn Device>,
+    /// When the thread last came by.
+    looked: Tick,
     /// Everything that came before this tick has been read.
     read_to: Tick,
     /// The latest drain that has been done.
@@ -176,14 +181,18 @@ struct Session {
 
 impl Session {
     fn new(device: Box<dyn Device>) -> Self {
-        Self { device, read_to: Tick::default(), drained: Tick::default(), heard: false, warned: false }
+        let (looked, read_to, drained) = Default::default();
+        Self { device, looked, read_to, drained, heard: false, warned: false }
     }
 
     /// Waits for something: what came, and when.
     fn read(&mut self, limit: Duration, clock: &impl Fn() -> Tick) -> io::Result<(Got, Tick)> {
         loop {
             match self.device.wait(limit) {
-                Ok(got) => return Ok((got, clock())),
+                Ok(got) => {
+                    self.looked = clock();
+                    return Ok((got, self.looked));
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
