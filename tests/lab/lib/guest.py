@@ -1,5 +1,5 @@
 """A Debian guest in QEMU, driven from the host: a root shell, and USB devices that QEMU can plug in and pull out."""
-import json, os, pathlib, select, shutil, socket, subprocess, tempfile, time
+import json, os, pathlib, re, select, shutil, socket, subprocess, tempfile, time
 
 PATIENCE = float(os.environ.get("SHROFF_LAB_PATIENCE", "1"))    # a factor on every limit, for slower machines
 
@@ -45,11 +45,11 @@ class Wire:
 
 class Guest:
     """Starts when entered. `install` is copied over the root file system before anything runs, as a package would be; the
-    guest's API port reaches this host's 127.0.0.1:api, and its 10.0.2.100:gateway this host's 127.0.0.1:gateway; nothing
-    else is reachable either way. Whatever the guest writes is gone with it."""
+    guest's API is at this host's 127.0.0.1:api, and its 10.0.2.100:gateway is this host's 127.0.0.1:gateway; nothing else
+    is reachable either way. Whatever the guest writes is gone with it."""
 
-    def __init__(self, image, install, api, gateway):
-        self.image, self.install, self.api, self.gateway = image, install, api, gateway
+    def __init__(self, image, install, gateway):
+        self.image, self.install, self.gateway = image, install, gateway
         self.asked, self.events, self.ports = 0, [], {}
 
     def __enter__(self):
@@ -72,7 +72,7 @@ class Guest:
 
     def _start(self):
         at = lambda name: f"{self.folder}/{name}"
-        net = (f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.api}-:8750"
+        net = (f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:8750"
                f",guestfwd=tcp:10.0.2.100:{self.gateway}-cmd:busybox nc 127.0.0.1 {self.gateway}")
         options = [
             "-machine", "q35,i8042=off", "-accel", "tcg,thread=multi", "-cpu", "qemu64", "-smp", "2", "-m", "512", "-nodefaults", "-no-user-config",
@@ -90,6 +90,8 @@ class Guest:
         self.monitor = Wire(at("qmp"))
         self.monitor.until(b"\n", 10)
         self.qmp("qmp_capabilities")
+        forwards = self.qmp("human-monitor-command", **{"command-line": "info usernet"})
+        self.api = int(re.search(r"HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", forwards)[1])     # QEMU took a free one
         self.shell = Wire(at("shell"))
         end = time.monotonic() + 120 * PATIENCE
         while True:                         # what is sent before the shell listens may be lost: ask again
