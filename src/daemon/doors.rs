@@ -53,6 +53,7 @@ pub(super) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeErr
         fallback_url: config.gateway.fallback_url.as_ref().map(ToString::to_string),
         extra_roots: config.gateway.extra_roots.clone(),
         identity,
+        keys_file: None,
         policy: config.policy.clone(),
     };
     Ok(Gateway::new(&gateway, dialect, clock, Dice)?)
