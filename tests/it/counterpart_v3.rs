@@ -1,6 +1,6 @@
 //! The gateway's side of v3: a platform key of its own, and JSON written by hand.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair};
@@ -61,7 +61,7 @@ pub(crate) static NEXT_PLATFORM: LazyLock<Pair> = LazyLock::new(|| Pair::new(&[0
 pub(crate) fn v3(merchant: Merchant) -> V3 {
     let key = Secret::new(MERCHANT.key_pem.clone().into_bytes());
     let signer = Signer::new(&key, MERCHANT.cert_pem.as_bytes()).expect("a signer");
-    V3::new(merchant, signer, Secret::new(API_KEY.as_bytes().to_vec()))
+    V3::new(merchant, Arc::new(signer), Secret::new(API_KEY.as_bytes().to_vec()))
 }
 
 /// The gateway of v3.

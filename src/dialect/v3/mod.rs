@@ -9,6 +9,8 @@ mod sign;
 mod verify;
 mod write;
 
+use std::sync::Arc;
+
 pub use sign::{Signer, SignerError};
 
 use super::{Dialect, Distrust, HttpReply, HttpRequest, KeyError, Merchant, Platform, PlatformKeys, Proof, Stamp};
@@ -19,7 +21,7 @@ use crate::words::Secret;
 #[derive(Debug)]
 pub struct V3 {
     merchant: Merchant,
-    signer: Signer,
+    signer: Arc<Signer>,
     api_key: Secret,
     /// WeChat Pay's public key and its id, in public-key mode.
     public_key: Option<(String, PlatformKeys)>,
@@ -28,7 +30,7 @@ pub struct V3 {
 impl V3 {
     /// Speaks for `merchant`, who signs with `signer`; `api_key` opens the platform's certificates.
     #[must_use]
-    pub fn new(merchant: Merchant, signer: Signer, api_key: Secret) -> Self {
+    pub fn new(merchant: Merchant, signer: Arc<Signer>, api_key: Secret) -> Self {
         Self { merchant, signer, api_key, public_key: None }
     }
 
