@@ -22,6 +22,7 @@ mod damage;
 mod e2e;
 mod gateway;
 mod gateway_tls;
+mod gateway_v3;
 mod hostile;
 mod house;
 mod laws;
