@@ -1,5 +1,5 @@
 """A Debian guest in QEMU, driven from the host: a root shell, and USB devices that QEMU can plug in and pull out."""
-import json, os, pathlib, select, shutil, signal, socket, subprocess, sys, tempfile, time
+import json, os, pathlib, select, shutil, socket, subprocess, tempfile, time
 
 PATIENCE = float(os.environ.get("SHROFF_LAB_PATIENCE", "1"))    # a factor on every limit, for slower machines
 

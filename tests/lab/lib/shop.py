@@ -1,5 +1,5 @@
 """A shop in the guest: the daemon as systemd runs it, a simulated gateway on the host with books of its own."""
-import json, os, re, subprocess, time, urllib.error, urllib.request
+import itertools, json, re, subprocess, time, urllib.error, urllib.request
 
 from guest import PATIENCE, LabError
 
@@ -26,7 +26,8 @@ class Gateway:
     """`shroff-sim gateway`, with its papers in `folder`."""
 
     def __init__(self, program, folder):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700)
+        self.papers = folder
         self.process = subprocess.Popen([program, "gateway", "--tls", "--key", KEY, "--dir", folder], stdout=subprocess.PIPE)
         line = self.process.stdout.readline()
         if not line:
@@ -48,8 +49,7 @@ class Gateway:
 
 class Shop:
     """What a story sells with. Each story has a terminal and a ledger of its own, and with them its part of the books."""
-    opened = 0
-    codes = 0
+    opened, codes = itertools.count(1), itertools.count(1)
 
     def __init__(self, guest, gateway):
         self.guest, self.gateway, self.sales = guest, gateway, 0
@@ -57,8 +57,7 @@ class Shop:
     @staticmethod
     def config(gateway, scanners):
         """A configuration: each scanner with its lane and the name it goes by."""
-        Shop.opened += 1
-        terminal = f"L{Shop.opened:03}"
+        terminal = f"L{next(Shop.opened):03}"
         lanes = "".join(f'[[lane]]\nid = "{lane}"\n' for lane in sorted({lane for _, lane, _ in scanners}) or ["1"])
         return terminal, CONFIG.format(terminal=terminal, gateway=gateway.port) + lanes + "".join(
             f'[[scanner]]\nlane = "{lane}"\nkind = "{scanner.kind}"\ndevice = "{name}"\n' for scanner, lane, name in scanners)
@@ -129,8 +128,7 @@ class Shop:
     @classmethod
     def code(cls):
         """A payment code nobody has seen, of a customer who pays at once."""
-        cls.codes += 1
-        return f"130000{cls.codes * 387_420_489_127 % 10 ** 12:012}"
+        return f"130000{next(cls.codes) * 387_420_489_127 % 10 ** 12:012}"
 
     def arm(self, lane="1", amount=8800):
         self.sales += 1
