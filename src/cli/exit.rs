@@ -75,7 +75,7 @@ fn code(error: &anyhow::Error) -> Exit {
     }
     match error.downcast_ref::<ServeError>() {
         Some(ServeError::Ledger(ledger)) => of_ledger(ledger),
-        Some(ServeError::Gateway(_) | ServeError::Unsupported(_)) => Exit::Config,
+        Some(ServeError::Gateway(_) | ServeError::PlatformKey(_)) => Exit::Config,
         Some(ServeError::Door { .. }) => Exit::Unreachable,
         Some(ServeError::System(_)) | None => Exit::Io,
     }

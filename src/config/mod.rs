@@ -98,6 +98,11 @@ fn read(path: &Path) -> Result<Raw, ConfigErrors> {
 fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Config> {
     let terminal = checked::terminal(&mut Reader::new("terminal", raw.one("terminal"), errors));
     let gateway = gateway::gateway(raw, secrets, errors);
+    let v3 = matches!(&gateway, Some(Gateway { api: GatewayApi::V3(_), .. }));
+    if v3 && terminal.as_ref().is_some_and(|terminal| terminal.mcc.is_none()) {
+        let mut terminal = Reader::new("terminal", raw.one("terminal"), errors);
+        terminal.missing("mcc", "the merchant category code, 4 digits: no pay of API v3 goes without it");
+    }
     let policy = policy::policy(&mut Reader::new("policy", raw.one("policy"), errors));
     let ledger_path = checked::ledger(&mut Reader::new("ledger", raw.one("ledger"), errors), secrets.beside);
     let api = checked::api(&mut Reader::new("api", raw.one("api"), errors), secrets);

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::dialect::KeyError;
 use crate::edge::api::Api;
 use crate::edge::clock::Clock;
 use crate::edge::desk::{Board, Desk, INBOX, Input};
@@ -38,6 +39,12 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const BUILT: WallTime = WallTime::from_millis(1_793_491_200_000);
 /// A ledger may have been written by a clock so much ahead.
 const CLOCK_SLACK: Duration = Duration::from_secs(120);
+/// The gateway's certificates are asked for twice a day; a new one is announced a day ahead (protocol 7.3).
+const KEYS_EVERY: Duration = Duration::from_secs(11 * 3600);
+/// And sooner when that failed.
+const KEYS_AGAIN: Duration = Duration::from_secs(600);
+/// Seconds between our clock and the gateway's from which a person is told; at 300 v3 refuses every request.
+const CLOCK_OFF: u64 = 30;
 /// How long an answer waits before it tries a full inbox again.
 const INBOX_FULL: Duration = Duration::from_millis(10);
 /// Letters of a ledger's birth mark: no vowels, so that no words come out; nothing that looks alike.
@@ -54,9 +61,9 @@ pub enum ServeError {
     /// The gateway's keys, certificates or addresses.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
-    /// The configuration asks for something this version does not have.
-    #[error("{0}")]
-    Unsupported(&'static str),
+    /// The public key of public-key mode.
+    #[error("gateway.v3.platform_public_key_file: {0}")]
+    PlatformKey(#[from] KeyError),
     /// A socket cannot be opened.
     #[error("cannot open {what}: {why}")]
     Door {
@@ -107,14 +114,17 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
 
     board.send_modify(|board| board.wrong_clock = wrong_clock(clock.wall(), &config.ledger_path));
     doors::ready();
-    reach(runtime.handle(), &gateway, &board);
+    reach(runtime.handle(), &gateway, &board, &metrics);
+    if gateway.has_keys() {
+        runtime.spawn(keep_keys_fresh(Arc::clone(&gateway)));
+    }
     let handle = runtime.handle().clone();
     let hands = Hands {
         clock,
         call: &|outgoing| call(&handle, &gateway, &inbox, &board, &metrics, clock, outgoing),
         arm: &|lane, since| {
             scanners.drain(lane, since);
-            reach(&handle, &gateway, &board);
+            reach(&handle, &gateway, &board, &metrics);
         },
         board: &board,
         alive: &|| {
@@ -207,20 +217,42 @@ fn call(
             Heard::NotSent(why) | Heard::Nothing { why, .. } => why,
         };
         metrics.call(op, outcome, clock.tick().since(began));
+        note_clock(&gateway, &metrics, &board);
         send(&inbox, Input::Heard { id, heard, sent }).await;
     });
 }
 
 /// Opens the connection ahead of the next pay, and says in words when nobody can be reached.
-fn reach(handle: &Handle, gateway: &Arc<Gateway>, board: &Arc<watch::Sender<Board>>) {
-    let (gateway, board) = (Arc::clone(gateway), Arc::clone(board));
+fn reach(handle: &Handle, gateway: &Arc<Gateway>, board: &Arc<watch::Sender<Board>>, metrics: &Arc<Metrics>) {
+    let (gateway, board, metrics) = (Arc::clone(gateway), Arc::clone(board), Arc::clone(metrics));
     handle.spawn(async move {
         let outcome = gateway.warm().await;
         if let Err(why) = &outcome {
             warn!(%why, "the gateway cannot be reached");
         }
         note_reach(&board, outcome.err().map(|why| why.to_string()));
+        note_clock(&gateway, &metrics, &board);
     });
+}
+
+/// What the gateway's clock says about ours.
+fn note_clock(gateway: &Gateway, metrics: &Metrics, board: &watch::Sender<Board>) {
+    let Some(ahead) = gateway.clock_ahead() else { return };
+    metrics.clock_ahead(ahead);
+    let off = ahead.unsigned_abs() >= CLOCK_OFF;
+    board.send_if_modified(|board| {
+        let changed = board.clock_off != off;
+        board.clock_off = off;
+        changed
+    });
+}
+
+/// Asks for the gateway's certificates at once, because those that were kept may be old, and then twice a day.
+async fn keep_keys_fresh(gateway: Arc<Gateway>) {
+    loop {
+        let wait = if gateway.refresh_keys().await.is_ok() { KEYS_EVERY } else { KEYS_AGAIN };
+        tokio::time::sleep(wait).await;
+    }
 }
 
 fn note_reach(board: &watch::Sender<Board>, unreachable: Option<String>) {

@@ -67,6 +67,8 @@ pub struct Board {
     pub unreachable: Option<String>,
     /// The wall clock cannot be right.
     pub wrong_clock: bool,
+    /// It is 30 s or more from the gateway's.
+    pub clock_off: bool,
     /// The last scan of each lane that was not taken.
     pub notices: BTreeMap<LaneId, Notice>,
     /// The ledger failed: nothing is sold, the process is ending.

@@ -36,6 +36,7 @@ pub struct Metrics {
     unsettled: Gauge,
     attention: Gauge,
     out_of_order: Gauge,
+    clock_ahead: Gauge,
     commit_seconds: Histogram,
 }
 
@@ -62,6 +63,7 @@ impl Metrics {
             unsettled: Gauge::default(),
             attention: Gauge::default(),
             out_of_order: Gauge::default(),
+            clock_ahead: Gauge::default(),
             commit_seconds: Histogram::new(COMMIT_BUCKETS),
             registry: Registry::default(),
         };
@@ -85,6 +87,12 @@ impl Metrics {
         );
         registry.register("attention_payments", "Payments a person must look at", new.attention.clone());
         registry.register("out_of_order", "1 while no sale is possible", new.out_of_order.clone());
+        registry.register_with_unit(
+            "clock_ahead",
+            "How far our clock is ahead of the gateway's; negative when it is behind",
+            Unit::Seconds,
+            new.clock_ahead.clone(),
+        );
         registry.register_with_unit(
             "ledger_commit_duration",
             "A durable commit to the ledger",
@@ -145,6 +153,11 @@ impl Metrics {
         self.out_of_order.set(i64::from(is));
     }
 
+    /// Our clock is so many seconds ahead of the gateway's.
+    pub fn clock_ahead(&self, seconds: i64) {
+        self.clock_ahead.set(seconds);
+    }
+
     /// The ledger took this long for a commit.
     pub fn commit(&self, took: Duration) {
         self.commit_seconds.observe(took.as_secs_f64());
@@ -178,6 +191,7 @@ mod tests {
         metrics.unsettled(2);
         metrics.attention(1);
         metrics.out_of_order(false);
+        metrics.clock_ahead(-42);
         metrics.commit(Duration::from_micros(150));
         let text = metrics.text();
         for line in [
@@ -192,6 +206,7 @@ mod tests {
             "shroff_unsettled_payments 2",
             "shroff_attention_payments 1",
             "shroff_out_of_order 0",
+            "shroff_clock_ahead_seconds -42",
             "shroff_ledger_commit_duration_seconds_bucket{le=\"0.0002\"} 1",
             concat!("shroff_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {

@@ -311,7 +311,8 @@ impl Trouble {
 
     fn note(&mut self, op: Op, heard: &Heard) {
         let mute = matches!(heard, Heard::Nothing { .. } | Heard::NotSent(_));
-        let forged = matches!(heard, Heard::Nothing { why, .. } if matches!(*why, "bad_signature" | "unsigned"));
+        let forged =
+            matches!(heard, Heard::Nothing { why, .. } if matches!(*why, "bad_signature" | "unsigned" | "unknown_key"));
         // With a wrong key WeChat does not sign at all: it says FAIL and blames the request.
         let blamed = matches!(heard, Heard::Answer(Answer::Pay(PayAnswer::Failed { request_error: true })));
         if matches!(heard, Heard::Answer(Answer::Pay(PayAnswer::Paid(_) | PayAnswer::Refused(_)))) {

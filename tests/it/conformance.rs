@@ -8,11 +8,13 @@ use shroff::payment::answer::{
 use shroff::payment::{Op, Order};
 
 use crate::counterpart::{Counterpart, TRUE, V2Counterpart, order};
+use crate::counterpart_v3::V3Counterpart;
 
 /// Asks every question of every dialect.
 macro_rules! of_every_dialect {
     ($($question:ident),* $(,)?) => {
         mod v2_md5 { $(#[test] fn $question() { super::$question(&super::V2Counterpart::new(super::SignType::Md5)); })* }
+        mod v3 { $(#[test] fn $question() { super::$question(&super::V3Counterpart::new()); })* }
         mod v2_hmac { $(#[test] fn $question() { super::$question(&super::V2Counterpart::new(super::SignType::HmacSha256)); })* }
     };
 }
@@ -128,12 +130,12 @@ fn a_refund_is_accepted_or_not_done(gateway: &dyn Counterpart) {
 fn once_the_charge_has_a_number_another_number_is_another_order(gateway: &dyn Counterpart) {
     let known = |number: &str| Order { transaction_id: Some(number.parse().expect("a number")), ..order() };
     let reply = gateway.paid(Op::Query, &TRUE);
-    assert!(gateway.dialect().read(Op::Query, &known(TRUE.transaction_id), &reply).is_ok());
-    assert!(gateway.dialect().read(Op::Query, &known("4200000000000000000000000000"), &reply).is_err());
+    assert!(gateway.read(Op::Query, &known(TRUE.transaction_id), &reply).is_ok());
+    assert!(gateway.read(Op::Query, &known("4200000000000000000000000000"), &reply).is_err());
 }
 
 fn read(gateway: &dyn Counterpart, op: Op, reply: &HttpReply) -> Answer {
-    gateway.dialect().read(op, &order(), reply).expect("a verified reply")
+    gateway.read(op, &order(), reply).expect("a verified reply")
 }
 
 mod v2_recall {

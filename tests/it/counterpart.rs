@@ -8,9 +8,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use shroff::dialect::v2::{SignType, V2};
-use shroff::dialect::{Dialect, HttpReply, Merchant};
-use shroff::payment::{Op, Order};
-use shroff::words::{Money, Secret};
+use shroff::dialect::{Dialect, Distrust, HttpReply, Merchant, PlatformKeys, Proof};
+use shroff::payment::{Answer, Op, Order};
+use shroff::words::{Money, Secret, WallTime};
 
 /// The key both sides know.
 const KEY: &str = "quickpay-terminal-fixture-000196";
@@ -38,10 +38,26 @@ pub(crate) const TRUE: Facts = Facts {
     currency: "HKD",
 };
 
+/// No key of the gateway's own and no time: v2 needs neither.
+pub(crate) const NOTHING: Proof<'_> = Proof { at: WallTime::from_millis(0), keys: &NO_KEYS };
+static NO_KEYS: PlatformKeys = PlatformKeys::none();
+
 /// A gateway that answers in one dialect.
 pub(crate) trait Counterpart {
     /// The product's dialect that talks to it.
     fn dialect(&self) -> &dyn Dialect;
+    /// What the product judges replies by, when they come at once.
+    fn proof(&self) -> Proof<'_> {
+        NOTHING
+    }
+    /// Whether every good reply to `op` says for which merchant it is.
+    fn names_merchant(&self, _: Op) -> bool {
+        true
+    }
+    /// What the product makes of a reply.
+    fn read(&self, op: Op, order: &Order, reply: &HttpReply) -> Result<Answer, Distrust> {
+        self.dialect().read(op, order, reply, &self.proof())
+    }
     /// A signed SUCCESS to a pay, or to a query that finds the order paid.
     fn paid(&self, op: Op, facts: &Facts) -> HttpReply;
     /// A signed answer to a query that finds the order in `state`.

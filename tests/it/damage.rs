@@ -89,13 +89,13 @@ proptest! {
     #[test]
     fn damaged_bytes_say_what_was_signed_or_nothing(gateway in gateway(), op in op(), damages in prop::collection::vec(damage(), 1..4)) {
         let mut reply = good(&gateway, op, &TRUE);
-        let said = gateway.dialect().read(op, &order(), &reply);
+        let said = gateway.read(op, &order(), &reply);
         for damage in &damages {
             if !reply.body.is_empty() {
                 apply(damage, &mut reply.body);
             }
         }
-        if let Ok(answer) = gateway.dialect().read(op, &order(), &reply)
+        if let Ok(answer) = gateway.read(op, &order(), &reply)
             && means_something(&answer)
         {
             // Only blanks between fields or another spelling of the same text can have changed.
@@ -114,7 +114,7 @@ proptest! {
         ],
     ) {
         let reply = HttpReply { status, headers: Vec::new(), body };
-        if let Ok(answer) = gateway.dialect().read(op, &order(), &reply) {
+        if let Ok(answer) = gateway.read(op, &order(), &reply) {
             prop_assert!(!means_something(&answer), "{:?}", answer);
         }
     }
@@ -134,7 +134,7 @@ proptest! {
         // Our own reader verifies it and finds that it is a request, not a reply.
         let reply = HttpReply { status: 200, headers: Vec::new(), body: request.body.to_vec() };
         prop_assert_eq!(
-            gateway.dialect().read(Op::Pay, &order(), &reply),
+            gateway.read(Op::Pay, &order(), &reply),
             Err(shroff::dialect::Distrust::Malformed("no return_code"))
         );
         prop_assert!(gateway.accepts(&request.body), "{}", String::from_utf8_lossy(&request.body));

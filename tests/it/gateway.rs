@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shroff::dialect::{Dialect, Distrust, HttpReply, HttpRequest, REPLY_MAX, Stamp};
+use shroff::dialect::{Dialect, Distrust, HttpReply, HttpRequest, Proof, REPLY_MAX, Stamp};
 use shroff::edge::clock::Clock;
 use shroff::edge::dice::Dice;
 use shroff::edge::gateway::{Doubt, Exchange, Gateway, GatewayError, NoAnswer, NotSent};
@@ -426,7 +426,7 @@ impl Dialect for Bare {
         }
     }
 
-    fn read(&self, _: Op, _: &Order, _: &HttpReply) -> Result<Answer, Distrust> {
+    fn read(&self, _: Op, _: &Order, _: &HttpReply, _: &Proof<'_>) -> Result<Answer, Distrust> {
         Ok(Answer::Query(QueryAnswer::NotPaid))
     }
 }

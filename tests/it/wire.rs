@@ -141,6 +141,7 @@ pub(crate) fn config(base_url: &str) -> GatewayConfig {
         fallback_url: None,
         extra_roots: None,
         identity: None,
+        keys_file: None,
         policy: policy(),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: protocol sections 4 and 5.
 
-mod codes;
+pub(in crate::dialect) mod codes;
 mod read;
 mod sign;
 mod write;
@@ -10,7 +10,7 @@ mod xml;
 
 pub use sign::SignType;
 
-use super::{Dialect, Distrust, HttpReply, HttpRequest, Merchant, Stamp};
+use super::{Dialect, Distrust, HttpReply, HttpRequest, Merchant, Proof, Stamp};
 use crate::payment::{Answer, Call, Op, Order};
 use crate::words::Secret;
 
@@ -35,7 +35,7 @@ impl Dialect for V2 {
         self.request(call, stamp)
     }
 
-    fn read(&self, op: Op, order: &Order, reply: &HttpReply) -> Result<Answer, Distrust> {
+    fn read(&self, op: Op, order: &Order, reply: &HttpReply, _: &Proof<'_>) -> Result<Answer, Distrust> {
         self.answer(op, order, reply)
     }
 }

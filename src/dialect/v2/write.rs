@@ -7,12 +7,11 @@ use zeroize::Zeroizing;
 
 use super::sign::{self, Fields};
 use super::{V2, xml};
+use crate::dialect::text::{TEXT_BYTES, cut};
 use crate::dialect::{HttpRequest, Stamp};
 use crate::payment::{Ask, Call, Op, Order};
 use crate::words::{AuthCode, OutRefundNo};
 
-/// `body` and `attach` have 127 or 128 of an unstated unit: bytes are the safe reading.
-const TEXT_BYTES: usize = 127;
 /// `scene_info` in bytes.
 const SCENE_BYTES: usize = 256;
 /// `store_id` in characters.
@@ -142,24 +141,6 @@ fn put(fields: &mut Fields, name: &str, value: &str) {
     }
 }
 
-/// `text` on one line without what XML cannot carry, trimmed, and at most `bytes` long, cut between two characters.
-fn cut(text: &str, bytes: usize) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.trim().chars() {
-        let c = if matches!(c, '\t' | '\n' | '\r') { ' ' } else { c };
-        if !xml::carries(c) || c.is_control() {
-            continue;
-        }
-        if out.len().saturating_add(c.len_utf8()) > bytes {
-            break;
-        }
-        out.push(c);
-    }
-    out.truncate(out.trim_end().len());
-    out.drain(..out.len().saturating_sub(out.trim_start().len()));
-    out
-}
-
 /// The store, its name shortened until the whole fits; empty when there is nothing to say.
 fn scene(store_id: &str, store_name: &str) -> String {
     let one_line = |text: &str, chars: usize| cut(text, usize::MAX).chars().take(chars).collect::<String>();
@@ -187,15 +168,6 @@ fn json(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_are_one_clean_line_cut_between_characters() {
-        assert_eq!(cut("  a\tb\r\nc\u{0}\u{1b}[2J\u{85} ", 127), "a b  c[2J");
-        assert_eq!(cut("茶茶", 5), "茶");
-        assert_eq!(cut("🍵🍵", 7), "🍵");
-        assert_eq!(cut("ab cd", 3), "ab");
-        assert_eq!(cut("\u{1}  x", 9), "x");
-    }
 
     #[test]
     fn a_scene_keeps_the_store_number_and_shortens_the_name() {

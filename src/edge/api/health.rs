@@ -108,6 +108,11 @@ fn readiness(board: &Board, stopped: bool, lanes: &[LaneId], devices: &[DeviceVi
         let detail = "the clock is wrong: set it (timedatectl set-ntp true); payments go on, their times are wrong";
         problems.push(problem("wrong_clock", detail));
     }
+    if board.clock_off && !board.wrong_clock {
+        let detail = "the clock is 30 s or more from the gateway's: set it (timedatectl set-ntp true); at 300 s API v3 \
+                      refuses every call";
+        problems.push(problem("wrong_clock", detail));
+    }
     for lane in lanes {
         let mut here = devices.iter().filter(|device| device.lane == *lane).peekable();
         // A lane without scanners is served by the POS, which sends the code.

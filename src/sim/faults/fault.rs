@@ -136,6 +136,12 @@ pub enum Forgery {
     NoSign,
     /// The signature is of the other type.
     OtherSignType,
+    /// v3: the reply was signed ten minutes ago.
+    Replayed,
+    /// v3: the serial number is of no certificate.
+    UnknownSerial,
+    /// v3: the signature is WeChat's test of whether anybody verifies.
+    Probe,
     /// A field stands twice; the second time with another value.
     DuplicateField,
     /// A DOCTYPE in front.

@@ -38,6 +38,16 @@ pub(super) fn answer(state: &mut State, request: &Request, now: Tick) -> Reply {
             state.book.set_rules(rules);
             ok(&config(state.book.rules()))
         }),
+        ("GET", "/_sim/platform") => platform(state),
+        ("POST", "/_sim/platform") => with(request, |change: Manners| {
+            let Some(platform) = &mut state.platform else { return refuse(404, "start with --tls or --dir for v3") };
+            platform.ahead_s = change.clock_ahead_s.unwrap_or(platform.ahead_s);
+            platform.unsigned_errors = change.unsigned_errors.unwrap_or(platform.unsigned_errors);
+            if change.rotate && platform.rotate().is_err() {
+                return refuse(500, "no new key");
+            }
+            self::platform(state)
+        }),
         ("POST", path) => match path.strip_prefix("/_sim/orders/") {
             Some(number) => with(request, |force: Force| force_order(&mut state.book, number, &force, now)),
             None => refuse(404, "no such thing"),
@@ -72,6 +82,15 @@ struct ShownCode {
 #[serde(deny_unknown_fields)]
 struct Force {
     action: Action,
+}
+
+/// What of v3's manners is to change.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Manners {
+    rotate: bool,
+    clock_ahead_s: Option<i64>,
+    unsigned_errors: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -116,6 +135,16 @@ impl Change {
             refund_takes: seconds(self.refund_takes_s, old.refund_takes),
             refund_window: old.refund_window,
         }
+    }
+}
+
+fn platform(state: &State) -> Reply {
+    match &state.platform {
+        None => ok(&Value::Null),
+        Some(platform) => ok(&json!({
+            "serials": platform.serials(), "clock_ahead_s": platform.ahead_s,
+            "unsigned_errors": platform.unsigned_errors, "lists": platform.lists,
+        })),
     }
 }
 

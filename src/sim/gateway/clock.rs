@@ -21,9 +21,14 @@ impl Clock {
         Tick::default().after(self.began.elapsed())
     }
 
+    /// The wall time of this moment.
+    pub(super) fn wall(self, at: Tick) -> WallTime {
+        self.wall.after(at.since(Tick::default()))
+    }
+
     /// `yyyyMMddHHmmss` in UTC+8, as `time_end` wants it.
     pub(super) fn beijing(self, at: Tick, format: &str) -> String {
-        let wall = self.wall.after(at.since(Tick::default()));
+        let wall = self.wall(at);
         let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
         let stamp = jiff::Timestamp::from_millisecond(wall.millis()).unwrap_or_default();
         stamp.to_zoned(zone).strftime(format).to_string()

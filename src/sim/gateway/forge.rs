@@ -43,7 +43,7 @@ pub(super) fn html(status: u16, title: &str) -> Reply {
     Reply { status, headers: vec![("Content-Type", "text/html".to_owned())], body: page.into_bytes() }
 }
 
-fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
+pub(super) fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
     let fields = &mut answer.fields;
     let mut replace = |name: &str, value: &dyn Fn(&str) -> String| {
         if let Some(field) = fields.get_mut(name) {
@@ -79,11 +79,14 @@ fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
         | Forgery::Shorten { .. }
         | Forgery::Html { .. }
         | Forgery::Redirect
+        | Forgery::Replayed
+        | Forgery::UnknownSerial
+        | Forgery::Probe
         | Forgery::Gzip => {}
     }
 }
 
-fn forge_text(reply: &mut Reply, forgery: &Forgery) {
+pub(super) fn forge_text(reply: &mut Reply, forgery: &Forgery) {
     match forgery {
         Forgery::DuplicateField => {
             let end = reply.body.len().saturating_sub("</xml>".len());
@@ -126,6 +129,9 @@ fn forge_text(reply: &mut Reply, forgery: &Forgery) {
         | Forgery::ManyFields
         | Forgery::WrongSign
         | Forgery::NoSign
+        | Forgery::Replayed
+        | Forgery::UnknownSerial
+        | Forgery::Probe
         | Forgery::OtherSignType => {}
     }
 }

@@ -25,6 +25,9 @@ pub struct Args {
     /// The API v2 key.
     #[arg(long, default_value_t = Options::default().merchant.key)]
     key: String,
+    /// The API v3 key, 32 characters; v3 is served with --tls or --dir.
+    #[arg(long, default_value_t = Options::default().merchant.v3_key)]
+    v3_key: String,
     /// `mch_id` that is served.
     #[arg(long, default_value_t = Options::default().merchant.mch_id)]
     mch_id: String,
@@ -54,6 +57,7 @@ impl From<Args> for Options {
                 appid: args.appid,
                 sub_mch_id: args.sub_mch_id,
                 key: args.key,
+                v3_key: args.v3_key,
                 sign_type: args.sign_type,
             },
             plain_lacks_certificate: args.plain_lacks_certificate,
@@ -102,6 +106,8 @@ const DOOR: &str = r#"The simulator's own door (JSON; it never shows a payment c
                              "reverse_not_before_s": 15, "reverse_window_s": 0 (never over), "refund_spacing_s": 60,
                              "refund_takes_s": 0, "prompt_refuses_reverse": true, "reversed_shows_refund": false}
 
+  GET, POST /_sim/platform   v3's manners: {"rotate": true, "clock_ahead_s": 0, "unsigned_errors": false}
+
 Faults:
   on the way in    "lose_request" "hang_request" "doubled" {"land_late": {"after_ms": 10000}}
   in the deed      {"err_code": {"code": "SYSTEMERROR", "does": true, "recall": true}}
@@ -110,7 +116,8 @@ Faults:
                    fates: no_order pays asks_then_pays asks_then_fails asks_for_ever accepts_then_pays never_pays
   in the text      {"set": {"field": "rate", "value": "x"}} {"drop": {"field": "time_end"}} "wrong_amount"
                    "wrong_currency" "wrong_order" "wrong_mch" "wrong_sub_mch" "wrong_appid" "unknown_state"
-                   "many_fields" "wrong_sign" "no_sign" "other_sign_type" "duplicate_field" "doctype" "entity_bomb"
+                   "many_fields" "wrong_sign" "no_sign" "other_sign_type" "replayed"
+                   "unknown_serial" "probe" "duplicate_field" "doctype" "entity_bomb"
                    "nested" "garbage" "empty" {"shorten": {"at": 40}} {"html": {"status": 502}} "redirect" "gzip"
   on the way out   "lose_reply" "hang_reply" {"delay": {"ms": 8000}} {"drip": {"ms": 1000}}
                    {"truncate": {"at": 40}} {"huge": {"mb": 200}}"#;

@@ -16,10 +16,13 @@ use crate::support::Client;
 
 const TOKEN: &str = "e2e-token-0123456789abcdef0123456789abcdef";
 const KEY: &str = "192006250b4c09247ec02edce69f6a2d";
+const V3_KEY: &str = "e2e-apiv3-key-0123456789abcdef01";
 const MCH: &str = "1900000109";
 
 /// What differs between the tests.
 pub(super) struct Setup {
+    /// `gateway.api`: nothing else of the configuration changes with it.
+    pub(super) api: &'static str,
     pub(super) sign_type: &'static str,
     pub(super) sub_mch_id: Option<&'static str>,
     pub(super) p12: bool,
@@ -35,6 +38,7 @@ impl Default for Setup {
     fn default() -> Self {
         let devices = String::new();
         Self {
+            api: "v2",
             sign_type: "HMAC-SHA256",
             sub_mch_id: None,
             p12: false,
@@ -84,6 +88,7 @@ impl Counter {
         };
         counter.write("token", TOKEN, 0o600);
         counter.write("v2.key", KEY, 0o600);
+        counter.write("apiv3.key", V3_KEY, 0o600);
         let config = config(&setup, &https, api, counter.scanner.as_ref());
         counter.write("config.toml", &config, 0o600);
         counter.start();
@@ -229,6 +234,13 @@ impl Counter {
         false
     }
 
+    /// Changes v3's manners at the gateway.
+    pub(super) fn platform(&self, manners: &Value) {
+        let answer =
+            self.books.ask("POST", "/_sim/platform", &[("Content-Type", "application/json")], &manners.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
     /// What `/readyz` says of the shop.
     pub(super) fn readiness(&self) -> Value {
         self.client().get("/readyz").json()
@@ -335,12 +347,12 @@ impl Counter {
         for entry in std::fs::read_dir(self.folder.path()).expect("the folder") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            if name == "log" || name.starts_with("ledger") {
+            if name == "log" || name.starts_with("ledger") || name.starts_with("platform") {
                 places.push((name, std::fs::read(path).expect("a file")));
             }
         }
         places.push(("the API".into(), self.get("/v1/payments").to_string().into_bytes()));
-        let secrets = self.codes.iter().map(String::as_str).chain([KEY, TOKEN]);
+        let secrets = self.codes.iter().map(String::as_str).chain([KEY, V3_KEY, TOKEN]);
         for secret in secrets {
             for (name, bytes) in &places {
                 let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
@@ -375,7 +387,18 @@ impl Drop for Counter {
 
 fn gateway(folder: &tempfile::TempDir, setup: &Setup) -> (Child, SocketAddr, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shroff-sim"));
-    command.args(["gateway", "--tls", "--key", KEY, "--mch-id", MCH, "--sign-type", setup.sign_type]);
+    command.args([
+        "gateway",
+        "--tls",
+        "--key",
+        KEY,
+        "--v3-key",
+        V3_KEY,
+        "--mch-id",
+        MCH,
+        "--sign-type",
+        setup.sign_type,
+    ]);
     command.arg("--dir").arg(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     if let Some(sub_mch_id) = setup.sub_mch_id {
         command.args(["--sub-mch-id", sub_mch_id]);
@@ -411,6 +434,7 @@ currency = "HKD"
 mcc = "1001"
 
 [gateway]
+api = "{}"
 base_url = "{https}"
 ca_file = "ca.pem"
 appid = "wx8888888888888888"
@@ -421,6 +445,11 @@ sub_mch_id = "{}"
 sign_type = "{}"
 key_file = "v2.key"
 {certificate}
+
+[gateway.v3]
+private_key_file = "apiclient_key.pem"
+client_cert_file = "apiclient_cert.pem"
+api_key_file = "apiv3.key"
 
 [policy]
 pay_timeout = 10
@@ -439,6 +468,7 @@ token_file = "token"
 {lanes}
 {}
 {}"#,
+        setup.api,
         setup.sub_mch_id.unwrap_or_default(),
         setup.sign_type,
         scanner.unwrap_or_default(),

@@ -1,0 +1,159 @@
+//! Replies of v3: what only v3 does.
+
+use std::time::Duration;
+
+use shroff::dialect::{Distrust, HttpReply, Merchant, Proof};
+use shroff::payment::Op;
+use shroff::payment::answer::{Answer, Class, PayAnswer, QueryAnswer, ReverseAnswer, ReverseRefusal};
+use shroff::words::WallTime;
+
+use crate::counterpart::{Counterpart, TRUE, merchant, order};
+use crate::counterpart_v3::{MERCHANT, NEXT_PLATFORM, NOW, PLATFORM, V3Counterpart, good, signed, v3};
+
+fn read(op: Op, reply: &HttpReply) -> Result<Answer, Distrust> {
+    V3Counterpart::new().read(op, &order(), reply)
+}
+
+fn refused(answer: Result<Answer, Distrust>) -> Class {
+    let Ok(Answer::Pay(PayAnswer::Refused(refusal))) = answer else { unreachable!("{answer:?}") };
+    refusal.class()
+}
+
+#[test]
+fn a_customer_at_the_prompt_is_pending_however_it_is_told() {
+    let pending = r#"{"trade_state":"USERPAYING","trade_state_desc":"需要用户输入支付密码"}"#.to_owned();
+    let error = r#"{"code":"USERPAYING","message":"password"}"#.to_owned();
+    let unsigned = HttpReply { headers: Vec::new(), ..good(400, error.clone()) };
+    for reply in [good(200, pending.clone()), good(202, pending), good(400, error.clone()), good(500, error), unsigned]
+    {
+        assert_eq!(refused(read(Op::Pay, &reply)), Class::CustomerPaying, "{reply:?}");
+    }
+}
+
+#[test]
+fn nothing_but_a_200_that_says_success_is_paid() {
+    let gateway = V3Counterpart::new();
+    let paid = gateway.paid(Op::Pay, &TRUE);
+    let text = String::from_utf8(paid.body.clone()).expect("text");
+    assert!(matches!(read(Op::Pay, &paid), Ok(Answer::Pay(PayAnswer::Paid(_)))));
+    assert_eq!(refused(read(Op::Pay, &good(202, text.clone()))), Class::Unknown);
+    for state in ["NOTPAY", "REVOKED", "CLOSED", "ACCEPT", "MOON", ""] {
+        let reply = good(200, text.replace("\"SUCCESS\"", &format!("\"{state}\"")));
+        assert_eq!(refused(read(Op::Pay, &reply)), Class::Unknown, "{state}");
+    }
+    assert_eq!(read(Op::Pay, &good(201, text.clone())), Err(Distrust::Status(201)));
+    assert_eq!(read(Op::Query, &good(202, text)), Err(Distrust::Status(202)));
+    assert_eq!(read(Op::Pay, &good(204, String::new())), Err(Distrust::Status(204)));
+}
+
+#[test]
+fn a_204_is_believed_only_signed_and_empty() {
+    let gateway = V3Counterpart::new();
+    let accepted = Ok(Answer::Reverse(ReverseAnswer::Accepted { recall: false }));
+    assert_eq!(read(Op::Reverse, &good(204, String::new())), accepted);
+    assert_eq!(read(Op::Reverse, &good(200, String::new())), accepted);
+    assert_eq!(read(Op::Reverse, &good(200, r#"{"out_trade_no":"T01K7Q2M9XB00000001"}"#.to_owned())), accepted);
+    assert_eq!(
+        read(Op::Reverse, &good(200, r#"{"out_trade_no":"T01K7Q2M9XB00000002"}"#.to_owned())),
+        Err(Distrust::OtherOrder)
+    );
+    assert_eq!(read(Op::Reverse, &gateway.unsigned(good(204, String::new()))), Err(Distrust::Unsigned));
+    assert_eq!(read(Op::Reverse, &good(204, "{}".to_owned())), Err(Distrust::Status(204)));
+}
+
+#[test]
+fn an_error_nobody_signed_is_no_evidence() {
+    for (status, code) in [
+        (404, "ORDER_NOT_EXIST"),
+        (403, "NOTENOUGH"),
+        (400, "AUTH_CODE_INVALID"),
+        (400, "ORDER_CLOSED"),
+        (400, "ORDERPAID"),
+        (403, "TRADE_ERROR"),
+        (429, "RATE_LIMITED"),
+        (500, "SYSTEM_ERROR"),
+    ] {
+        let body = format!(
+            r#"{{"code":"{code}","message":"it is certain","trade_state":"SUCCESS","out_trade_no":"{}"}}"#,
+            TRUE.out_trade_no
+        );
+        let reply = HttpReply { status, headers: Vec::new(), body: body.into_bytes() };
+        assert_eq!(read(Op::Pay, &reply), Ok(Answer::Pay(PayAnswer::Failed { request_error: false })), "{code}");
+        assert!(matches!(read(Op::Query, &reply), Ok(Answer::Query(QueryAnswer::NoWord(_)))), "{code}");
+        let reverse = read(Op::Reverse, &reply);
+        assert!(matches!(reverse, Ok(Answer::Reverse(ReverseAnswer::NotDone { recall: true, .. }))), "{reverse:?}");
+    }
+    let reply =
+        HttpReply { status: 401, headers: Vec::new(), body: br#"{"code":"SIGN_ERROR","message":"x"}"#.to_vec() };
+    assert_eq!(read(Op::Pay, &reply), Ok(Answer::Pay(PayAnswer::Failed { request_error: true })));
+    let reverse = read(Op::Reverse, &reply);
+    assert!(matches!(reverse, Ok(Answer::Reverse(ReverseAnswer::NotDone { why: ReverseRefusal::Other, .. }))));
+    for body in ["", "<html></html>", "{}", "[]", r#"{"code":7}"#] {
+        let reply = HttpReply { status: 502, headers: Vec::new(), body: body.as_bytes().to_vec() };
+        assert_eq!(read(Op::Query, &reply), Err(Distrust::Status(502)), "{body}");
+    }
+}
+
+#[test]
+fn a_success_nobody_signed_is_forged() {
+    let gateway = V3Counterpart::new();
+    for op in [Op::Pay, Op::Query] {
+        assert_eq!(read(op, &gateway.unsigned(gateway.paid(op, &TRUE))), Err(Distrust::Unsigned));
+    }
+}
+
+#[test]
+fn an_old_reply_is_stale_and_a_test_signature_is_a_bad_one() {
+    let paid = V3Counterpart::new().paid(Op::Pay, &TRUE);
+    let body = String::from_utf8(paid.body.clone()).expect("text");
+    for (seconds, good) in [(0_i64, true), (300, true), (-300, true), (301, false), (-301, false)] {
+        let at = WallTime::from_millis(NOW.millis().saturating_sub(seconds.saturating_mul(1000)));
+        let answer = read(Op::Pay, &signed(&PLATFORM, 200, body.clone(), at));
+        assert_eq!(answer.is_ok(), good, "{seconds}");
+        if !good {
+            assert_eq!(answer, Err(Distrust::Stale), "{seconds}");
+        }
+    }
+    let mut probe = paid;
+    for (name, value) in &mut probe.headers {
+        if name == "wechatpay-signature" {
+            let text = String::from_utf8(value.clone()).expect("text");
+            *value = format!("WECHATPAY/SIGNTEST/{}", text.get(19..).expect("longer")).into_bytes();
+        }
+    }
+    assert_eq!(read(Op::Pay, &probe), Err(Distrust::BadSignature));
+}
+
+#[test]
+fn a_key_nobody_knows_is_asked_about_and_our_own_is_not_the_platforms() {
+    let gateway = V3Counterpart::new();
+    let body = String::from_utf8(gateway.paid(Op::Pay, &TRUE).body).expect("text");
+    assert_eq!(read(Op::Pay, &signed(&NEXT_PLATFORM, 200, body.clone(), NOW)), Err(Distrust::UnknownKey));
+    assert_eq!(read(Op::Pay, &signed(&MERCHANT, 200, body.clone(), NOW)), Err(Distrust::UnknownKey));
+    let mut keys = gateway.proof().keys.clone();
+    keys.add_pem(NEXT_PLATFORM.cert_pem.as_bytes()).expect("a certificate");
+    for pair in [&PLATFORM, &NEXT_PLATFORM] {
+        let reply = signed(pair, 200, body.clone(), NOW);
+        let read = gateway.dialect().read(Op::Pay, &order(), &reply, &Proof { at: NOW, keys: &keys });
+        assert!(matches!(read, Ok(Answer::Pay(PayAnswer::Paid(_)))), "{read:?}");
+    }
+    let dead = NOW.after(Duration::from_secs(3_000_000_000_000));
+    let reply = signed(&PLATFORM, 200, body, dead);
+    let read = gateway.dialect().read(Op::Pay, &order(), &reply, &Proof { at: dead, keys: &keys });
+    assert_eq!(read, Err(Distrust::UnknownKey), "its certificate is over");
+}
+
+#[test]
+fn a_direct_merchant_does_not_believe_a_reply_about_somebodys_sub_merchant() {
+    use shroff::dialect::Dialect as _;
+    let gateway = V3Counterpart::new();
+    let direct = v3(Merchant { sub_mch_id: None, ..merchant() });
+    let read = |reply: &HttpReply| direct.read(Op::Query, &order(), reply, &gateway.proof());
+    let paid = gateway.paid(Op::Query, &TRUE);
+    let text = String::from_utf8(paid.body.clone()).expect("text");
+    assert_eq!(read(&paid), Err(Distrust::Incomplete("appid")));
+    let both = text.replacen('{', r#"{"appid":"wx2421b1c4370ec43b","mchid":"10000100","#, 1);
+    assert_eq!(read(&good(200, both.clone())), Err(Distrust::OtherMerchant));
+    let own = both.replace("\"sp_mchid\":\"10000100\",", "").replace(",\"sub_mchid\":\"452532745\"", "");
+    assert!(matches!(read(&good(200, own)), Ok(Answer::Query(QueryAnswer::Paid(_)))));
+}
