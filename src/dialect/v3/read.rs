@@ -86,6 +86,7 @@ impl V3 {
             }
             (Op::Pay, 200 | 202) => self.read_pay(order, reply).map(Answer::Pay),
             (Op::Query, 200) => self.read_query(order, &parse(&reply.body)?).map(Answer::Query),
+            (Op::Query, 202) => self.read_pending(order, &parse(&reply.body)?).map(Answer::Query),
             (Op::Refund, 200) => self.read_refund(order, parse(&reply.body)?).map(Answer::Refund),
             (_, status) => Err(Distrust::Status(status)),
         }
@@ -121,6 +122,22 @@ impl V3 {
             TradeState::Accept => QueryAnswer::Accepted,
             TradeState::NotPay => QueryAnswer::NotPaid,
             TradeState::Unknown => QueryAnswer::UnknownState,
+        })
+    }
+
+    /// A 202 settles nothing, whatever state it names.
+    fn read_pending(&self, order: &Order, body: &Body) -> Result<QueryAnswer, Distrust> {
+        self.check(body, order, false)?;
+        Ok(match codes::trade_state(get(&body.trade_state).unwrap_or_default()) {
+            TradeState::UserPaying => QueryAnswer::CustomerPaying,
+            TradeState::Accept => QueryAnswer::Accepted,
+            TradeState::Success
+            | TradeState::Refund
+            | TradeState::NotPay
+            | TradeState::Closed
+            | TradeState::Revoked
+            | TradeState::PayError
+            | TradeState::Unknown => QueryAnswer::UnknownState,
         })
     }
 
