@@ -155,7 +155,7 @@ impl Counter {
         panic!("{what} is not ready: {}", self.log());
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
@@ -216,11 +216,12 @@ impl Counter {
             return false;
         }
         let reference = text(&answer.json(), "ref").to_owned();
+        let mut seq = answer.json()["seq"].as_u64().unwrap_or_default();
         for _ in 0..20 {
             if std::net::TcpStream::connect(self.api).is_err() {
                 return false;
             }
-            let path = format!("/v1/payments/{reference}?wait=5&after=3");
+            let path = format!("/v1/payments/{reference}?wait=5&after={seq}");
             let now = self.client().ask("GET", &path, &headers[..1], "");
             if now.status != 200 {
                 return false;
@@ -228,6 +229,7 @@ impl Counter {
             if now.json()["final"] == json!(true) {
                 return true;
             }
+            seq = now.json()["seq"].as_u64().unwrap_or_default();
         }
         false
     }
