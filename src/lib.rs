@@ -7,6 +7,7 @@ pub mod words;
 
 pub mod dialect;
 pub mod payment;
+pub mod reconcile;
 pub mod scan;
 pub mod scene;
 

@@ -8,6 +8,8 @@ use super::say;
 use crate::config::ConfigErrors;
 use crate::daemon::ServeError;
 use crate::ledger::LedgerError;
+use crate::reconcile::TooMany;
+use crate::reconcile::statement::StatementError;
 use crate::words::{AuthCodeError, MoneyError};
 
 /// How a command ended.
@@ -61,8 +63,20 @@ fn code(error: &anyhow::Error) -> Exit {
     if error.is::<ConfigErrors>() {
         return Exit::Config;
     }
-    if error.is::<BadData>() || error.is::<MoneyError>() || error.is::<AuthCodeError>() {
+    if error.is::<BadData>() || error.is::<TooMany>() || error.is::<MoneyError>() || error.is::<AuthCodeError>() {
         return Exit::Data;
+    }
+    if let Some(statement) = error.downcast_ref::<StatementError>() {
+        return match statement {
+            StatementError::Io(error) => of_io(error),
+            StatementError::Empty
+            | StatementError::NoBill
+            | StatementError::Answer(_)
+            | StatementError::Markup
+            | StatementError::Packed
+            | StatementError::NotUtf8
+            | StatementError::NoColumn(_) => Exit::Data,
+        };
     }
     if let Some(trouble) = error.downcast_ref::<Trouble>() {
         return of_trouble(trouble);
@@ -71,7 +85,7 @@ fn code(error: &anyhow::Error) -> Exit {
         return of_ledger(ledger);
     }
     if let Some(io) = error.downcast_ref::<io::Error>() {
-        return if io.kind() == io::ErrorKind::PermissionDenied { Exit::Denied } else { Exit::Io };
+        return of_io(io);
     }
     match error.downcast_ref::<ServeError>() {
         Some(ServeError::Ledger(ledger)) => of_ledger(ledger),
@@ -79,6 +93,16 @@ fn code(error: &anyhow::Error) -> Exit {
         Some(ServeError::Door { .. }) => Exit::Unreachable,
         Some(ServeError::System(_)) | None => Exit::Io,
     }
+}
+
+/// Bytes that a packed file cannot have are bad data; everything else is the disk's.
+fn of_io(error: &io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Exit::Denied;
+    }
+    let unpacking =
+        matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof);
+    if unpacking { Exit::Data } else { Exit::Io }
 }
 
 fn of_trouble(trouble: &Trouble) -> Exit {

@@ -13,6 +13,7 @@ mod man;
 mod offline;
 mod pay;
 mod payments;
+pub mod reconcile;
 mod say;
 mod scan;
 mod serve;
@@ -60,6 +61,8 @@ enum Command {
     Devices(devices::DevicesArgs),
     /// Show what a scanner sends and what shroff makes of it
     Scan(scan::ScanArgs),
+    /// Compare WeChat's statements with the ledgers, and explain every difference
+    Reconcile(reconcile::ReconcileArgs),
     /// Check the journal's hash chain and the ledger's integrity
     Verify(verify::VerifyArgs),
     /// Check or show the configuration
@@ -110,6 +113,7 @@ pub fn run(args: Args) -> Exit {
         Command::Attention(args) => attention::run(path, &args),
         Command::Devices(args) => devices::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Reconcile(args) => reconcile::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Config(command) => config::run(path, &command),
         Command::Completions(args) => completions::run(&args),

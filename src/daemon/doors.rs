@@ -86,6 +86,7 @@ fn merchant(config: &Config) -> Merchant {
             TerminalIp::Fixed(ip) => ip,
             TerminalIp::Auto => own_address(),
         },
+        language: terminal.language,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod chain;
 mod error;
+mod movements;
 mod open;
 mod read;
 mod rows;
@@ -9,6 +10,7 @@ mod save;
 mod verify;
 
 pub use error::LedgerError;
+pub use movements::Movements;
 pub use open::{Birth, Ledger};
 pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader};
 pub use verify::{Finding, Report};

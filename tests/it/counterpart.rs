@@ -10,7 +10,7 @@ use sha2::Sha256;
 use shroff::dialect::v2::{SignType, V2};
 use shroff::dialect::{Dialect, Distrust, HttpReply, Merchant, PlatformKeys, Proof};
 use shroff::payment::{Answer, Op, Order};
-use shroff::words::{Money, Secret, WallTime};
+use shroff::words::{Language, Money, Secret, WallTime};
 
 /// The key both sides know.
 const KEY: &str = "quickpay-terminal-fixture-000196";
@@ -43,7 +43,7 @@ pub(crate) const NOTHING: Proof<'_> = Proof { at: WallTime::from_millis(0), keys
 static NO_KEYS: PlatformKeys = PlatformKeys::none();
 
 /// A gateway that answers in one dialect.
-pub(crate) trait Counterpart {
+pub(crate) trait Counterpart: std::fmt::Debug {
     /// The product's dialect that talks to it.
     fn dialect(&self) -> &dyn Dialect;
     /// What the product judges replies by, when they come at once.
@@ -90,6 +90,7 @@ pub(crate) fn merchant() -> Merchant {
         store_name: "Dining Hall".to_owned(),
         mcc: "1001".to_owned(),
         terminal_ip: "8.8.8.8".parse().expect("an address"),
+        language: Language::ZhHk,
     }
 }
 

@@ -254,7 +254,7 @@ fn another_status_than_the_calls_own_is_refused_however_well_signed() {
                 // v3 speaks in statuses. Whatever this one says, it is no yes and no no.
                 Ok(
                     Answer::Pay(PayAnswer::Refused(_))
-                    | Answer::Query(QueryAnswer::NoWord(_))
+                    | Answer::Query(QueryAnswer::NoWord(_) | QueryAnswer::UnknownState)
                     | Answer::Reverse(ReverseAnswer::NotDone { .. } | ReverseAnswer::Accepted { .. })
                     | Answer::Refund(RefundAnswer::NotDone(_)),
                 ) => assert!(what.starts_with("v3"), "{what}"),

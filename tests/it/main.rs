@@ -26,6 +26,7 @@ mod gateway_v3;
 mod hostile;
 mod house;
 mod laws;
+mod reconcile;
 mod scanner;
 mod scanner_kinds;
 mod scanner_sim;

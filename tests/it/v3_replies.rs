@@ -42,7 +42,9 @@ fn nothing_but_a_200_that_says_success_is_paid() {
         assert_eq!(refused(read(Op::Pay, &reply)), Class::Unknown, "{state}");
     }
     assert_eq!(read(Op::Pay, &good(201, text.clone())), Err(Distrust::Status(201)));
-    assert_eq!(read(Op::Query, &good(202, text)), Err(Distrust::Status(202)));
+    assert_eq!(read(Op::Query, &good(202, text.clone())), Ok(Answer::Query(QueryAnswer::UnknownState)));
+    let asking = text.replace("\"SUCCESS\"", "\"USERPAYING\"");
+    assert_eq!(read(Op::Query, &good(202, asking)), Ok(Answer::Query(QueryAnswer::CustomerPaying)));
     assert_eq!(read(Op::Pay, &good(204, String::new())), Err(Distrust::Status(204)));
 }
 
@@ -88,6 +90,8 @@ fn an_error_nobody_signed_is_no_evidence() {
     assert_eq!(read(Op::Pay, &reply), Ok(Answer::Pay(PayAnswer::Failed { request_error: true })));
     let reverse = read(Op::Reverse, &reply);
     assert!(matches!(reverse, Ok(Answer::Reverse(ReverseAnswer::NotDone { why: ReverseRefusal::Other, .. }))));
+    let portal = HttpReply { status: 302, headers: Vec::new(), body: b"<html></html>".to_vec() };
+    assert_eq!(read(Op::Pay, &portal), Err(Distrust::Status(302)));
     for body in ["", "<html></html>", "{}", "[]", r#"{"code":7}"#] {
         let reply = HttpReply { status: 502, headers: Vec::new(), body: body.as_bytes().to_vec() };
         assert_eq!(read(Op::Query, &reply), Err(Distrust::Status(502)), "{body}");
@@ -156,4 +160,26 @@ fn a_direct_merchant_does_not_believe_a_reply_about_somebodys_sub_merchant() {
     assert_eq!(read(&good(200, both.clone())), Err(Distrust::OtherMerchant));
     let own = both.replace("\"sp_mchid\":\"10000100\",", "").replace(",\"sub_mchid\":\"452532745\"", "");
     assert!(matches!(read(&good(200, own)), Ok(Answer::Query(QueryAnswer::Paid(_)))));
+}
+
+#[test]
+fn in_public_key_mode_a_reply_names_the_key_instead_of_a_certificate() {
+    let gateway = V3Counterpart::new();
+    let body = String::from_utf8(gateway.paid(Op::Pay, &TRUE).body).expect("text");
+    let mut reply = signed(&NEXT_PLATFORM, 200, body, NOW);
+    for (name, value) in &mut reply.headers {
+        if name == "wechatpay-serial" {
+            *value = b"PUB_KEY_ID_0114232134912410000000000000".to_vec();
+        }
+    }
+    assert_eq!(gateway.read(Op::Pay, &order(), &reply), Err(Distrust::UnknownKey));
+    // Certificates and the key are live side by side while a merchant moves from one to the other.
+    let public = rcgen::KeyPair::from_pem(&NEXT_PLATFORM.key_pem).expect("a key").public_key_pem();
+    let mut keys = gateway.proof().keys.clone();
+    keys.add_public_key("PUB_KEY_ID_0114232134912410000000000000", public.as_bytes()).expect("a key");
+    let proof = Proof { at: NOW, keys: &keys };
+    let read = |reply: &HttpReply| gateway.dialect().read(Op::Pay, &order(), reply, &proof);
+    for reply in [reply, gateway.paid(Op::Pay, &TRUE)] {
+        assert!(matches!(read(&reply), Ok(Answer::Pay(PayAnswer::Paid(_)))));
+    }
 }

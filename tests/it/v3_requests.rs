@@ -53,7 +53,7 @@ fn assert_signed(request: &HttpRequest) {
     let signature = base64::engine::general_purpose::STANDARD.decode(field("signature")).expect("Base64");
     assert!(keys.get(&MERCHANT.serial).expect("the merchant's").signed(message.as_bytes(), &signature));
     for (name, value) in
-        [("accept", "application/json"), ("content-type", "application/json"), ("accept-language", "en")]
+        [("accept", "application/json"), ("content-type", "application/json"), ("accept-language", "zh-HK")]
     {
         assert_eq!(header(request, name), value);
     }

@@ -32,6 +32,7 @@ struct Item {
 struct Sealed {
     algorithm: String,
     nonce: String,
+    #[serde(default)]
     associated_data: String,
     ciphertext: String,
 }

@@ -74,6 +74,10 @@ impl V3 {
         let is_error = (400..600).contains(&reply.status);
         match verify(reply, &reply.body, proof) {
             Err(Distrust::Unsigned) if is_error => return hearsay(op, reply),
+            // A redirection is a portal or a proxy speaking, not a gateway with a wrong key.
+            Err(Distrust::Unsigned) if !(200..300).contains(&reply.status) => {
+                return Err(Distrust::Status(reply.status));
+            }
             verified => verified?,
         }
         match (op, reply.status) {
@@ -86,6 +90,7 @@ impl V3 {
             }
             (Op::Pay, 200 | 202) => self.read_pay(order, reply).map(Answer::Pay),
             (Op::Query, 200) => self.read_query(order, &parse(&reply.body)?).map(Answer::Query),
+            (Op::Query, 202) => self.read_pending(order, &parse(&reply.body)?).map(Answer::Query),
             (Op::Refund, 200) => self.read_refund(order, parse(&reply.body)?).map(Answer::Refund),
             (_, status) => Err(Distrust::Status(status)),
         }
@@ -121,6 +126,22 @@ impl V3 {
             TradeState::Accept => QueryAnswer::Accepted,
             TradeState::NotPay => QueryAnswer::NotPaid,
             TradeState::Unknown => QueryAnswer::UnknownState,
+        })
+    }
+
+    /// A 202 settles nothing, whatever state it names.
+    fn read_pending(&self, order: &Order, body: &Body) -> Result<QueryAnswer, Distrust> {
+        self.check(body, order, false)?;
+        Ok(match codes::trade_state(get(&body.trade_state).unwrap_or_default()) {
+            TradeState::UserPaying => QueryAnswer::CustomerPaying,
+            TradeState::Accept => QueryAnswer::Accepted,
+            TradeState::Success
+            | TradeState::Refund
+            | TradeState::NotPay
+            | TradeState::Closed
+            | TradeState::Revoked
+            | TradeState::PayError
+            | TradeState::Unknown => QueryAnswer::UnknownState,
         })
     }
 

@@ -135,7 +135,7 @@ impl V3 {
         request.headers = vec![
             ("accept", "application/json".to_owned()),
             ("content-type", "application/json".to_owned()),
-            ("accept-language", "en".to_owned()),
+            ("accept-language", self.merchant.language.tag().to_owned()),
             ("authorization", authorization),
         ];
         if let Some((id, _)) = &self.public_key {

@@ -138,13 +138,16 @@ impl Gateway {
         }
     }
 
-    /// Fetches the gateway's certificates anew, where it has some.
+    /// Fetches the gateway's certificates anew, where it has some and they did not come just now.
     ///
     /// # Errors
     /// When they could not be had; those that are known go on.
     pub async fn refresh_keys(&self) -> Result<(), Doubt> {
         let Some(platform) = self.dialect.platform() else { return Ok(()) };
         let mut asking = self.keys.asking.lock().await;
+        if asking.came.is_some_and(|at| self.clock.tick().since(at) < ASK_APART) {
+            return Ok(());
+        }
         self.fetch_keys(platform, self.policy.query_timeout, &mut asking).await
     }
 

@@ -158,6 +158,16 @@ pub static SCENARIOS: &[Scenario] = &[
     one(602, "pays; a refund's reply is lost", || vec![(Op::Refund, 1, delivery(Delivery::LoseReply))]),
     one(603, "pays; refunds say FREQUENCY_LIMITED twice", || vec![(Op::Refund, 2, refuses("FREQUENCY_LIMITED"))]),
     one(604, "pays; a refund says SYSTEMERROR, yet is done", || vec![(Op::Refund, 1, hides("SYSTEMERROR"))]),
+    // Signatures that only v3 has. In v2 nothing is wrong with these.
+    one(701, "v3: charged; signed ten minutes ago", || vec![(Op::Pay, 1, forgery(Forgery::Replayed))]),
+    one(702, "v3: charged; a serial number of no certificate", || vec![(Op::Pay, 1, forgery(Forgery::UnknownSerial))]),
+    one(703, "v3: charged; a test of whether signatures are checked", || vec![(Op::Pay, 1, forgery(Forgery::Probe))]),
+    one(704, "v3: pays after 8 s; three queries signed ten minutes ago", || {
+        vec![ASKED, (Op::Query, 3, forgery(Forgery::Replayed))]
+    }),
+    one(705, "must be reversed; two replies are not signed", || {
+        vec![HIDDEN, BEHIND, (Op::Reverse, 2, forgery(Forgery::NoSign))]
+    }),
 ];
 
 const ASKED: (Op, u32, Fault) = (Op::Pay, 1, fate(FateWord::AsksThenPays, 8));

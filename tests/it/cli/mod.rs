@@ -4,6 +4,7 @@ mod counter;
 mod ledger;
 mod pay;
 mod plain;
+mod reconcile;
 mod scanners;
 
 /// A payment code that pays, and the canary of these tests.

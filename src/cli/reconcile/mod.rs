@@ -1,0 +1,126 @@
+//! `shroff reconcile`: WeChat's statements against the ledgers, offline.
+
+mod files;
+mod job;
+mod table;
+mod work;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use anyhow::Context as _;
+
+pub use job::Job;
+pub use work::Meter;
+
+use super::exit::BadData;
+use super::{Exit, say};
+use crate::config::Local;
+use crate::edge::dice::Dice;
+use crate::ledger::Movements;
+use crate::reconcile::{LedgerRead, Report};
+use crate::words::Day;
+
+/// More threads than this only wait for the disk.
+const THREADS_MAX: usize = 8;
+
+/// What to compare. The ledgers are read, so the daemon may be running or stopped. Exit code 1 when anything differs.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReconcileArgs {
+    /// WeChat's statements as they were downloaded, packed or not: of one day, or of neighbouring days
+    #[arg(value_name = "STATEMENT", required = true)]
+    statements: Vec<PathBuf>,
+    /// Only this day, year-month-day, midnight UTC+8; otherwise the days of the statements
+    #[arg(long, value_name = "DAY")]
+    day: Option<Day>,
+    /// A terminal's ledger, once for each terminal; otherwise the one of the configuration
+    #[arg(long = "ledger", value_name = "FILE")]
+    ledgers: Vec<PathBuf>,
+    /// Compare a statement that is not all there, or was altered, as far as it goes
+    #[arg(long)]
+    partial: bool,
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Print the differences for a spreadsheet
+    #[arg(long)]
+    csv: bool,
+    /// Write a page to open and print
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+pub(super) fn run(path: &Path, args: &ReconcileArgs) -> anyhow::Result<Exit> {
+    let (ledgers, books) = open(path, &args.ledgers)?;
+    let job = Job {
+        statements: args.statements.clone(),
+        day: args.day,
+        partial: args.partial,
+        threads: std::thread::available_parallelism().map_or(1, |it| it.get().min(THREADS_MAX)),
+    };
+    let mut tick = |meter: &Meter| {
+        let (rows, lines) = (meter.rows.load(Ordering::Relaxed), meter.lines.load(Ordering::Relaxed));
+        say::show_for_now(&format!("read {rows} rows of statements, {lines} lines of ledgers …"));
+    };
+    let report = job.run(ledgers, books, &mut || u64::from_le_bytes(Dice.bytes()), &mut tick);
+    say::take_back();
+    let report = report?;
+    warn(&report);
+    if let Some(file) = &args.html {
+        write(file, &report.page())?;
+        say::tell(&format!("the page is in {}", file.display()));
+    }
+    if args.json {
+        say::json(&report.document())?;
+    } else if args.csv {
+        say::print(&report.csv())?;
+    } else {
+        say::print(&table::text(&report))?;
+    }
+    Ok(if report.is_fine() { Exit::Fine } else { Exit::Found })
+}
+
+/// Opens the ledgers that are named, or the one of the configuration at `path`.
+fn open(path: &Path, named: &[PathBuf]) -> anyhow::Result<(Vec<LedgerRead>, Vec<Movements>)> {
+    let files = if named.is_empty() { vec![Local::load(path)?.ledger_path] } else { named.to_vec() };
+    let mut births: BTreeMap<String, String> = BTreeMap::new();
+    let (mut ledgers, mut books) = (Vec::new(), Vec::new());
+    for file in files {
+        let book = Movements::open(&file)?;
+        let name = file.display().to_string();
+        if let Some(other) = births.insert(book.mark().to_owned(), name.clone()) {
+            return Err(
+                BadData(format!("{other} and {name} are the same ledger, or one is a copy; leave one out")).into()
+            );
+        }
+        ledgers.push(LedgerRead { name, terminal: book.terminal().to_owned() });
+        books.push(book);
+    }
+    Ok((ledgers, books))
+}
+
+/// Says beside the report what a program that reads it must not miss.
+fn warn(report: &Report) {
+    for it in &report.statements {
+        if it.bad > 0 {
+            say::tell(&format!("{}: {} lines could not be used", it.name, it.bad));
+        }
+        if it.left_out > 0 {
+            say::tell(&format!("{}: {} rows of other days were left out", it.name, it.left_out));
+        }
+    }
+    if report.is_partial() {
+        say::tell("a statement is not all there: what differs may only be missing, and what agrees is not everything");
+    }
+}
+
+/// Writes a file beside its place and moves it there, so that nobody ever finds half of it.
+fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    let failed = || format!("the page cannot be written to {}", file.display());
+    let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    std::io::Write::write_all(&mut beside, text.as_bytes()).with_context(failed)?;
+    beside.persist(file).map_err(|error| error.error).with_context(failed)?;
+    Ok(())
+}

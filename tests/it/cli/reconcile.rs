@@ -1,0 +1,218 @@
+//! `shroff reconcile` over real ledgers and files.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::CODE;
+use super::counter::{Counter, shroff};
+use crate::reconcile::sheet::{Move, Style, statement};
+use crate::reconcile::shop::{Course, Shop};
+use shroff::words::{Day, WallTime};
+
+const DAY: &str = "2026-03-02";
+
+fn noon() -> WallTime {
+    WallTime::from_millis(DAY.parse::<Day>().expect("a day").begin().millis() + 12 * 3_600_000)
+}
+
+/// What WeChat would list of the payments `shroff payments` shows as paid.
+fn listed(counter: &Counter, ledger: &Path) -> Vec<Move> {
+    let config = counter.path("other.toml");
+    counter.write("other.toml", &format!("[ledger]\npath = \"{}\"\n", ledger.display()));
+    let list = shroff().args(["payments", "--json", "--config"]).arg(config).output().expect("shroff");
+    let list: Value = serde_json::from_slice(&list.stdout).map_err(|error| format!("{error}: {list:?}")).expect("JSON");
+    let paid = list["payments"].as_array().expect("a list").iter().filter(|it| it["state"] == "paid");
+    paid.map(row).collect()
+}
+
+fn row(payment: &Value) -> Move {
+    let attempt = payment["attempts"].as_array().expect("attempts").last().expect("an attempt");
+    let text = |name: &str| attempt[name].as_str().unwrap_or_default().to_owned();
+    let at: jiff::Timestamp = text("paid_at").parse().expect("a time");
+    Move {
+        state: "SUCCESS",
+        at: jiff::tz::Offset::constant(8).to_datetime(at).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        order: text("out_trade_no"),
+        transaction: text("transaction_id"),
+        refund_no: String::new(),
+        amount: payment["amount"].as_u64().expect("an amount"),
+        currency: "HKD",
+        device: text("out_trade_no").get(..3).unwrap_or_default().to_owned(),
+        product: "茶, \"tea\"".to_owned(),
+    }
+}
+
+/// A counter with two terminals' ledgers and their statement.
+struct Chain {
+    counter: Counter,
+    shops: [Shop; 2],
+    rows: Vec<Move>,
+}
+
+impl Chain {
+    fn new() -> Self {
+        let counter = Counter::new();
+        let mut shops = [Shop::open("T01", noon()), Shop::open("T02", noon())];
+        for (shop, amounts) in shops.iter_mut().zip([[8800, 1250, 300], [4500, 7700, 120]]) {
+            for amount in amounts {
+                shop.sell(amount, Course::Paid);
+            }
+            shop.sell(999, Course::SecondCode);
+            shop.sell(555, Course::Declined);
+        }
+        let rows = shops.iter().flat_map(|shop| listed(&counter, &shop.path())).collect();
+        Self { counter, shops, rows }
+    }
+
+    fn run(&self, more: &[&str]) -> super::counter::Ended {
+        let ledgers = self.shops.each_ref().map(|shop| shop.path().display().to_string());
+        let file = self.counter.path("bill.csv").display().to_string();
+        let mut args = vec!["reconcile", &file, "--ledger", &ledgers[0], "--ledger", &ledgers[1]];
+        args.extend(more);
+        self.counter.shroff(&args)
+    }
+}
+
+#[test]
+fn the_day_of_two_terminals_agrees() {
+    let chain = Chain::new();
+    assert_eq!(chain.rows.len(), 8);
+    for style in [Style::All27, Style::All24, Style::Success20, Style::Global38] {
+        chain.counter.write("bill.csv", &statement(style, &chain.rows));
+        let ended = chain.run(&[]).exits(0).prints("fine").prints("2026-03-02").prints("8 movements agree");
+        assert!(ended.out.contains("payments") && ended.out.contains("246.68"), "{style:?} {ended:?}");
+        chain.run(&["--json"]).exits(0).prints("\"fine\": true");
+        chain.run(&["--csv"]).exits(0).prints("weight,kind,");
+    }
+}
+
+#[test]
+fn every_difference_is_told_with_a_command() {
+    let mut chain = Chain::new();
+    chain.rows[0].amount += 1;
+    let lost = chain.rows.remove(1);
+    chain.rows.push(Move { order: "T09K7Q2M9XB00000001".to_owned(), device: "T09".to_owned(), ..lost.clone() });
+    chain.counter.write("bill.csv", &statement(Style::All27, &chain.rows));
+    let ended = chain.run(&["--json"]).exits(1);
+    let report: Value = serde_json::from_str(&ended.out).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    let kinds: Vec<&str> = findings.iter().filter_map(|it| it["kind"].as_str()).collect();
+    assert_eq!(kinds, ["amount_differs", "in_statement_only", "in_ledger_only"], "{report:#}");
+    assert_eq!(findings[0]["at_stake"], 1);
+    assert_eq!(findings[0]["statement"]["line"], 2);
+    assert_eq!(findings[2]["out_trade_no"], lost.order.as_str());
+    assert!(findings[1]["step"].as_str().is_some_and(|step| step.contains("--ledger T09.sqlite")), "{report:#}");
+    let reference = findings[2]["ledger"]["ref"].as_str().expect("a ref");
+    assert!(findings[2]["step"].as_str().is_some_and(|step| step.contains(&format!("`shroff show {reference}`"))));
+    let total = &report["totals"][0];
+    let sum = |side: &str| {
+        total["by_kind"].as_array().expect("kinds").iter().map(|it| it[side].as_i64().expect("a sum")).sum::<i64>()
+    };
+    for side in ["statement", "ledger"] {
+        let net = total[side]["net"].as_i64().expect("a net");
+        assert_eq!(net, total["agreed"]["sum"].as_i64().expect("a sum") + sum(&format!("{side}_net")), "{report:#}");
+    }
+    chain
+        .run(&[])
+        .exits(1)
+        .prints("amount differs")
+        .prints("in ledger only")
+        .prints("not fine")
+        .prints("why")
+        .prints("do ");
+    let page = chain.counter.path("page.html");
+    chain.run(&["--html", page.to_str().expect("utf-8")]).exits(1).tells("the page is in");
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert!(page.contains("In the wrong") || page.contains("in the wrong place"), "{page}");
+}
+
+#[test]
+fn a_statement_that_is_not_whole_is_refused_unless_it_is_wanted() {
+    let chain = Chain::new();
+    let text = statement(Style::All27, &chain.rows);
+    let lines: Vec<&str> = text.split_inclusive("\r\n").collect();
+    let cut = lines[..5].concat();
+    chain.counter.write("bill.csv", &cut);
+    chain.run(&[]).exits(65).tells("the summary, are missing").tells("--partial");
+    chain.run(&["--partial"]).exits(1).tells("not all there").prints("in ledger only");
+    let altered = text.replacen("`12.50,`0.00,", "`13.50,`0.00,", 1);
+    assert_ne!(altered, text);
+    chain.counter.write("bill.csv", &altered);
+    chain.run(&[]).exits(65).tells("do not add up").tells("应结订单总金额");
+    chain.counter.write("bill.csv", &cut[..cut.len() - 2]);
+    chain.run(&["--partial", "--json"]).exits(1).prints("\"partial\": true");
+    // All that is there agrees, and still nobody may say that all is well.
+    let ledgers: Vec<Move> = chain.rows.clone();
+    let whole: String = statement(Style::All27, &ledgers);
+    let without_summary: Vec<&str> = whole.split_inclusive("\r\n").collect();
+    chain.counter.write("bill.csv", &without_summary[..without_summary.len() - 2].concat());
+    chain.run(&["--partial"]).exits(1).prints("not fine").prints("nothing is certain");
+}
+
+#[test]
+fn a_packed_statement_is_unpacked() {
+    let chain = Chain::new();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(statement(Style::All27, &chain.rows).as_bytes()).expect("packs");
+    let packed = packed.finish().expect("packs");
+    std::fs::write(chain.counter.path("bill.csv"), &packed).expect("a file");
+    chain.run(&[]).exits(0).prints("8 movements agree");
+    let one = chain.rows[0].clone();
+    let mut planted = chain.rows.clone();
+    planted[7].amount += 5;
+    let mut again = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    again.write_all(statement(Style::All27, &planted).as_bytes()).expect("packs");
+    std::fs::write(chain.counter.path("bill.csv"), again.finish().expect("packs")).expect("a file");
+    chain.run(&["--json"]).exits(1).prints("\"line\": 9").never_says(&one.transaction);
+    for cut in [3, 20, packed.len() / 2, packed.len() - 1] {
+        std::fs::write(chain.counter.path("bill.csv"), &packed[..cut]).expect("a file");
+        chain.run(&[]).exits(65);
+        chain.run(&["--partial"]).exits(65);
+    }
+}
+
+#[test]
+fn the_wrong_file_is_named() {
+    let chain = Chain::new();
+    let run = |text: &str, more: &[&str]| {
+        chain.counter.write("bill.csv", text);
+        chain.run(more)
+    };
+    run("", &[]).exits(65).tells("empty");
+    run("<xml><return_msg>Bill Creating</return_msg></xml>", &[]).exits(65).tells("Bill Creating");
+    run("a,b\n1,2\n", &[]).exits(65).tells("交易时间");
+    run("<xml><return_msg>No Bill Exist</return_msg></xml>", &[]).exits(65).tells("--day");
+    run("<xml><return_msg>No Bill Exist</return_msg></xml>", &["--day", DAY]).exits(1).prints("in ledger only");
+    run("<xml><return_msg>No Bill Exist</return_msg></xml>", &["--day", "2026-03-05"]).exits(0);
+    let good = statement(Style::All27, &chain.rows);
+    run(&good, &["--day", "2026-03-05"]).exits(65).tells("no row of the statements is of 2026-03-05");
+    run(&good, &["--day", DAY]).exits(0);
+    let file = chain.counter.path("bill.csv").display().to_string();
+    run(&good, &[&file]).exits(65).tells("both tell of 2026-03-02");
+    let ledger = chain.shops[0].path().display().to_string();
+    run(&good, &["--ledger", &ledger]).exits(65).tells("a copy");
+    chain.counter.shroff(&["reconcile", "nowhere.csv", "--ledger", &ledger]).exits(74).tells("nowhere.csv");
+    chain.counter.shroff(&["reconcile", &file, "--ledger", "nowhere.sqlite"]).exits(74).tells("no ledger");
+    chain.counter.shroff(&["reconcile"]).exits(2);
+}
+
+#[test]
+fn the_ledger_is_read_beside_the_running_daemon() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    let paid = format!(r#"{{"client_ref":"R-1","amount":8800,"auth_code":"{CODE}"}}"#);
+    let mut payment = counter.api().post("/v1/payments", &paid).json();
+    while payment["final"] != true {
+        let path = format!("/v1/payments/{}?wait=25&after={}", payment["ref"].as_str().expect("a ref"), payment["seq"]);
+        payment = counter.api().get(&path).json();
+    }
+    let one = row(&payment);
+    counter.write("bill.csv", &statement(Style::All27, std::slice::from_ref(&one)));
+    let file = counter.path("bill.csv").display().to_string();
+    counter.shroff(&["reconcile", &file]).exits(0).prints("1 movements agree").never_says(CODE);
+    let dearer = Move { amount: 8900, ..one };
+    counter.write("bill.csv", &statement(Style::All27, &[dearer]));
+    counter.shroff(&["reconcile", &file]).exits(1).prints("amount differs").prints("R-1");
+}

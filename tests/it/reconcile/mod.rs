@@ -1,0 +1,8 @@
+//! WeChat's statement against the ledger.
+
+mod books;
+mod ledger;
+mod parse;
+pub(crate) mod sheet;
+pub(crate) mod shop;
+mod world;
