@@ -166,7 +166,7 @@ class Shop:
         self.again(lambda: scanner.scan("6901234567892"), lambda: self.device(index)["scans"] > before)
 
     def again(self, scan, done):
-        """As a cashier does: a scan that nothing comes of is repeated. A reader that this machine kept waiting for 400 ms
+        """As a cashier does: a scan that nothing comes of is repeated. A reader that this machine kept waiting for a second
         throws away what may be old, and a keyboard's code with a pause of 100 ms in it is none. More than two in one story
         are no accident."""
         while True:
