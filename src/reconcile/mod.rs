@@ -27,6 +27,6 @@ pub use book::{Book, Days, LedgerLine, Standing, What};
 pub use evidence::{Evidence, LISTED_MAX};
 pub use explain::explain;
 pub use finding::{Finding, Found, Kind, Weight};
-pub use prints::{Loose, Place, Side, TooMany, compare};
+pub use prints::{CompareError, Loose, Place, Run, Shelf, Side, compare};
 pub use report::{Balance, LedgerRead, Report, Share, StatementRead};
 pub use totals::{Moved, Tally, Totals};
