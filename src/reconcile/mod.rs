@@ -2,7 +2,7 @@
 //!
 //! 1. [`statement`] makes rows of a file, and checks them against the file's own summary.
 //! 2. [`Side`] makes a fingerprint of every row and of every line of the ledgers; [`compare`] cancels out equal ones.
-//! 3. What is [`Loose`] is read again into [`Evidence`], and [`explain`] looks at it order by order.
+//! 3. What is [`Loose`] is read again into [`Evidence`], and [`explain()`] looks at it order by order.
 //! 4. [`Report`] has the findings and totals that add up.
 //!
 //! Nothing here opens a file: readers, ledgers ([`Book`]) and the hash's seed are arguments.

@@ -2,7 +2,7 @@
 //!
 //! A fingerprint is 96 bits of a keyed hash over everything that must agree (kind, day, amount, currency, order number,
 //! and WeChat's number or the refund's), and 32 bits that tell where the movement stands: 16 bytes a movement. What
-//! finds no equal on the other side is loose; it is read again and looked at exactly ([`super::explain`]). That two
+//! finds no equal on the other side is loose; it is read again and looked at exactly ([`super::explain()`]). That two
 //! different movements are taken for one has a chance of about 10⁻¹⁸ in ten million, and even then the sums of what
 //! cancelled out no longer agree, which [`Loose::agree`] notices.
 
