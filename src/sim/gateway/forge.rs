@@ -83,7 +83,8 @@ fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
     }
 }
 
-fn forge_text(reply: &mut Reply, forgery: &Forgery) {
+/// Falsifies a reply's text.
+pub(super) fn forge_text(reply: &mut Reply, forgery: &Forgery) {
     match forgery {
         Forgery::DuplicateField => {
             let end = reply.body.len().saturating_sub("</xml>".len());

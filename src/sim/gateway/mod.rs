@@ -25,6 +25,7 @@ mod forge;
 mod http;
 mod run;
 mod sign;
+mod statement;
 mod tls;
 mod v2;
 mod world;

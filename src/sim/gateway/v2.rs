@@ -29,7 +29,7 @@ const REFUND: &[&str] = &["out_refund_no", "total_fee", "refund_fee"];
 pub(super) struct Asked {
     pub(super) op: Op,
     pub(super) arrived: Tick,
-    fields: Result<BTreeMap<String, String>, XmlError>,
+    pub(super) fields: Result<BTreeMap<String, String>, XmlError>,
 }
 
 /// What the gateway needs to answer: whom it serves, and what time it is.
@@ -57,8 +57,12 @@ impl Asked {
         self.fields.as_ref().ok().and_then(SignType::of).unwrap_or_default()
     }
 
-    /// The order it is about: `transaction_id` wins, and for a refund query the refund's own numbers come first.
+    /// The order it is about: `transaction_id` wins, and for a refund query the refund's own numbers come first. Of a
+    /// statement it is the day.
     pub(super) fn number(&self, book: &Book) -> String {
+        if self.op == Op::Statement {
+            return self.get("bill_date").to_owned();
+        }
         if self.op == Op::RefundQuery && (self.has("refund_id") || self.has("out_refund_no")) {
             return book
                 .refunds()
@@ -87,6 +91,7 @@ impl Asked {
             Op::Reverse => self.reverse(book, desk, course, &number),
             Op::Refund => self.refund(book, desk, course, &number),
             Op::RefundQuery => self.refund_query(book, desk, &number),
+            Op::Statement => Answer::failed("a statement is a file"),
         }
     }
 
@@ -116,7 +121,7 @@ impl Asked {
         let required = match self.op {
             Op::Pay => PAY,
             Op::Refund => REFUND,
-            Op::Query | Op::Reverse | Op::RefundQuery => &[],
+            Op::Query | Op::Reverse | Op::RefundQuery | Op::Statement => &[],
         };
         match required.iter().find(|name| !self.has(name)) {
             Some(missing) => Err(self.lacks(book, desk, missing)),

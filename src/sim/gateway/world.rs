@@ -1,6 +1,6 @@
 //! What all connections share, and what happens to a request between its arrival and its answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +13,9 @@ use crate::words::Tick;
 use super::answer::Answer;
 use super::clock::Clock;
 use super::http::{Reply, Request};
+use super::statement::Slip;
 use super::v2::{Asked, Desk};
-use super::{Merchant, SignType, admin, forge};
+use super::{Merchant, SignType, admin, forge, statement};
 
 /// How many requests the log keeps.
 const LOG_MAX: usize = 1_000;
@@ -31,6 +32,7 @@ pub(super) struct State {
     pub(super) book: Book,
     pub(super) faults: Faults,
     pub(super) log: VecDeque<LogLine>,
+    slips: BTreeMap<String, Slip>,
     answers: u64,
 }
 
@@ -105,9 +107,18 @@ impl World {
     fn act(&self, state: &mut State, asked: &Asked, course: &Course, now: Tick) -> Next {
         let number = asked.number(&state.book);
         let desk = Desk { merchant: &self.merchant, clock: self.clock, now };
+        if asked.op == Op::Statement {
+            let (reply, word) = statement::answer(asked, &mut state.book, &state.slips, desk, course);
+            state.note(now, asked, &number, course, &word);
+            return Next::Answer(reply, course.delivery);
+        }
         let mut answer = asked.act(&mut state.book, desk, course, false);
         if course.arrival == Arrival::Doubled {
             asked.act(&mut state.book, desk, course, true);
+        }
+        if asked.op == Op::Pay {
+            let slip = || Slip { device_info: asked.get("device_info").to_owned(), body: asked.get("body").to_owned() };
+            state.slips.entry(number.clone()).or_insert_with(slip);
         }
         state.note(now, asked, &number, course, &answer.word());
         state.answers = state.answers.saturating_add(1);
@@ -156,6 +167,7 @@ fn op_of(path: &str) -> Option<Op> {
         "/secapi/pay/reverse" => Some(Op::Reverse),
         "/secapi/pay/refund" => Some(Op::Refund),
         "/pay/refundquery" => Some(Op::RefundQuery),
+        "/pay/downloadbill" => Some(Op::Statement),
         _ => None,
     }
 }
