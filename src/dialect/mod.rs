@@ -3,15 +3,20 @@
 use zeroize::Zeroizing;
 
 use crate::payment::{Answer, Call, Op, Order};
-use crate::words::WallTime;
+use crate::words::{Day, WallTime};
 
 mod merchant;
+mod statement;
 pub mod v2;
 
 pub use merchant::Merchant;
+pub use statement::{Announced, NoStatement, Proof, StatementFault, StatementHead};
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
 pub const REPLY_MAX: usize = 64 * 1024;
+
+/// How much of a statement's end is looked at, in bytes. The longest summary has a tenth of it.
+pub const STATEMENT_TAIL: usize = 4 * 1024;
 
 /// One way of speaking to the gateway.
 pub trait Dialect: Send + Sync {
@@ -24,6 +29,33 @@ pub trait Dialect: Send + Sync {
     /// # Errors
     /// When the reply must not be believed. The caller journals it and goes on as if there had been no answer.
     fn read(&self, op: Op, order: &Order, reply: &HttpReply) -> Result<Answer, Distrust>;
+
+    /// Writes and signs the request for the statement of `day` with all its movements; `packed` asks for gzip (v2:
+    /// `tar_type`, v3: `Accept-Encoding`).
+    fn write_statement(&self, day: Day, packed: bool, stamp: &Stamp) -> HttpRequest;
+
+    /// Says what the front of a reply to it announces: a file, which is then written down as it comes, or words.
+    ///
+    /// v2 signs neither; a file begins with its first column's name. v3 gives a file only for a 200 whose one
+    /// `Wechatpay-Statement-Sha1` is signed: the signature is over `{"sha1":"<hex>"}` in the body's place. Everything
+    /// but a 200 is words there.
+    ///
+    /// # Errors
+    /// When it is neither, or is a file and not signed as it must be.
+    fn read_statement_head(&self, head: &StatementHead<'_>) -> Result<Announced, Distrust>;
+
+    /// Reads the end of the unpacked file, at most [`STATEMENT_TAIL`] bytes of it: how many rows its summary says there
+    /// are, where the layout has a summary.
+    ///
+    /// # Errors
+    /// When it must have a summary and does not end with one: it was cut.
+    fn read_statement_end(&self, tail: &[u8]) -> Result<Option<u64>, Distrust>;
+
+    /// Says why there is no file. v2's words are never signed; v3's often are not. They settle nothing about money.
+    ///
+    /// # Errors
+    /// When it is no reply of the gateway's, or is signed wrongly.
+    fn read_no_statement(&self, reply: &HttpReply) -> Result<NoStatement, Distrust>;
 }
 
 /// What makes a request unique: passed in, so that a known answer pins every byte.

@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shroff::dialect::{Dialect, Distrust, HttpReply, HttpRequest, REPLY_MAX, Stamp};
+use shroff::dialect::{
+    Announced, Dialect, Distrust, HttpReply, HttpRequest, NoStatement, REPLY_MAX, Stamp, StatementHead,
+};
 use shroff::edge::clock::Clock;
 use shroff::edge::dice::Dice;
 use shroff::edge::gateway::{Doubt, Exchange, Gateway, GatewayError, NoAnswer, NotSent};
 use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer};
 use shroff::payment::{Call, Op, Order};
-use shroff::words::Tick;
+use shroff::words::{Day, Tick};
 use tokio::io::AsyncWriteExt;
 
 use crate::wire::{
@@ -428,5 +430,21 @@ impl Dialect for Bare {
 
     fn read(&self, _: Op, _: &Order, _: &HttpReply) -> Result<Answer, Distrust> {
         Ok(Answer::Query(QueryAnswer::NotPaid))
+    }
+
+    fn write_statement(&self, _: Day, _: bool, _: &Stamp) -> HttpRequest {
+        unreachable!("no statement is asked for")
+    }
+
+    fn read_statement_head(&self, _: &StatementHead<'_>) -> Result<Announced, Distrust> {
+        unreachable!("no statement is asked for")
+    }
+
+    fn read_statement_end(&self, _: &[u8]) -> Result<Option<u64>, Distrust> {
+        unreachable!("no statement is asked for")
+    }
+
+    fn read_no_statement(&self, _: &HttpReply) -> Result<NoStatement, Distrust> {
+        unreachable!("no statement is asked for")
     }
 }

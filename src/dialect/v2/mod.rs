@@ -5,14 +5,15 @@
 mod codes;
 mod read;
 mod sign;
+mod statement;
 mod write;
 mod xml;
 
 pub use sign::SignType;
 
-use super::{Dialect, Distrust, HttpReply, HttpRequest, Merchant, Stamp};
+use super::{Announced, Dialect, Distrust, HttpReply, HttpRequest, Merchant, NoStatement, Stamp, StatementHead};
 use crate::payment::{Answer, Call, Op, Order};
-use crate::words::Secret;
+use crate::words::{Day, Secret};
 
 /// The XML API with one merchant's identity and key.
 #[derive(Debug)]
@@ -37,5 +38,21 @@ impl Dialect for V2 {
 
     fn read(&self, op: Op, order: &Order, reply: &HttpReply) -> Result<Answer, Distrust> {
         self.answer(op, order, reply)
+    }
+
+    fn write_statement(&self, day: Day, packed: bool, stamp: &Stamp) -> HttpRequest {
+        self.statement_request(day, packed, stamp)
+    }
+
+    fn read_statement_head(&self, head: &StatementHead<'_>) -> Result<Announced, Distrust> {
+        statement::announced(head)
+    }
+
+    fn read_statement_end(&self, tail: &[u8]) -> Result<Option<u64>, Distrust> {
+        statement::rows(tail).map(Some)
+    }
+
+    fn read_no_statement(&self, reply: &HttpReply) -> Result<NoStatement, Distrust> {
+        self.no_statement(reply)
     }
 }

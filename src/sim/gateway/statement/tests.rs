@@ -32,7 +32,9 @@ fn the_file_has_the_real_form() {
     assert_eq!((ours.len(), ours[ours.len() - 1]), (1 + 4 + 2 + 1, ""), "the last line ends too");
     assert_eq!(ours[ours.len() - 2], "`4.0,`118.0,`50.0,`0.0,`0.41,`118.0,`50.0");
     for state in ["SUCCESS", "REFUND", "REVOKED"] {
-        let row = |lines: &[&str]| lines.iter().find(|line| line.contains(&format!("`MICROPAY,`{state},`"))).map(|it| fields(it));
+        let row = |lines: &[&str]| {
+            lines.iter().find(|line| line.contains(&format!("`MICROPAY,`{state},`"))).map(|it| fields(it))
+        };
         let (ours, real) = (row(&ours).expect(state), row(&real).expect(state));
         assert_eq!(ours.len(), COLUMNS.len());
         for (at, name) in COLUMNS.iter().enumerate() {
