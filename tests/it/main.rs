@@ -18,6 +18,7 @@ mod config;
 mod conformance;
 mod counterpart;
 mod damage;
+mod download;
 mod e2e;
 mod gateway;
 mod gateway_tls;

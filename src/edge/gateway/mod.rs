@@ -4,7 +4,9 @@
 //! Source: protocol 2.3, 4.1 and 4.2.
 
 mod doubt;
+mod download;
 mod hosts;
+mod intake;
 mod pace;
 mod seal;
 mod tls;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use reqwest::{Client, Method, Url};
 
 pub use self::doubt::{Doubt, NoAnswer, NotSent};
+pub use self::download::{Fetched, Progress, Statement, StatementError};
 use self::hosts::{Host, Hosts};
 use self::pace::Pace;
 use self::seal::{Seal, SealedBody};
