@@ -7,6 +7,7 @@ use super::api::Trouble;
 use super::say;
 use crate::config::ConfigErrors;
 use crate::daemon::ServeError;
+use crate::edge::gateway::StatementError;
 use crate::ledger::LedgerError;
 use crate::words::{AuthCodeError, MoneyError};
 
@@ -51,6 +52,14 @@ impl Termination for Exit {
 #[error("{0}")]
 pub(super) struct BadData(pub(super) String);
 
+/// An end with an exit code of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub(super) struct Ended {
+    pub(super) exit: Exit,
+    pub(super) text: String,
+}
+
 /// Says what went wrong on stderr, with all its causes, and picks the exit code.
 pub(super) fn explain(error: &anyhow::Error) -> Exit {
     say::tell(&format!("shroff: {error:#}"));
@@ -70,8 +79,14 @@ fn code(error: &anyhow::Error) -> Exit {
     if let Some(ledger) = error.downcast_ref::<LedgerError>() {
         return of_ledger(ledger);
     }
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        return ended.exit;
+    }
+    if let Some(statement) = error.downcast_ref::<StatementError>() {
+        return of_statement(statement);
+    }
     if let Some(io) = error.downcast_ref::<io::Error>() {
-        return if io.kind() == io::ErrorKind::PermissionDenied { Exit::Denied } else { Exit::Io };
+        return of_io(io);
     }
     match error.downcast_ref::<ServeError>() {
         Some(ServeError::Ledger(ledger)) => of_ledger(ledger),
@@ -87,6 +102,20 @@ fn of_trouble(trouble: &Trouble) -> Exit {
         Trouble::Denied { .. } => Exit::Denied,
         Trouble::Refused(refused) if refused.retryable => Exit::Later,
         Trouble::Refused(_) => Exit::Data,
+    }
+}
+
+fn of_io(error: &io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::PermissionDenied { Exit::Denied } else { Exit::Io }
+}
+
+fn of_statement(error: &StatementError) -> Exit {
+    match error {
+        StatementError::Doubt(_) => Exit::Unreachable,
+        StatementError::Packed | StatementError::Cut(_) | StatementError::TooLarge | StatementError::Digest => {
+            Exit::Data
+        }
+        StatementError::Disk(error) => of_io(error),
     }
 }
 

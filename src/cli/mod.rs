@@ -9,15 +9,18 @@ mod devices;
 mod exit;
 mod follow;
 mod hid_id;
+mod landing;
 mod man;
 mod offline;
 mod pay;
 mod payments;
+mod progress;
 mod say;
 mod scan;
 mod serve;
 mod show;
 mod shown;
+mod statement;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -60,6 +63,8 @@ enum Command {
     Devices(devices::DevicesArgs),
     /// Show what a scanner sends and what shroff makes of it
     Scan(scan::ScanArgs),
+    /// Download WeChat's statement of a day to a file
+    Statement(statement::StatementArgs),
     /// Check the journal's hash chain and the ledger's integrity
     Verify(verify::VerifyArgs),
     /// Check or show the configuration
@@ -110,6 +115,7 @@ pub fn run(args: Args) -> Exit {
         Command::Attention(args) => attention::run(path, &args),
         Command::Devices(args) => devices::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Statement(args) => statement::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Config(command) => config::run(path, &command),
         Command::Completions(args) => completions::run(&args),

@@ -39,7 +39,7 @@ impl Drop for Doors {
 }
 
 /// The way to the gateway this configuration names.
-pub(super) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
+pub(crate) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
     let GatewayApi::V2(v2) = &config.gateway.api else {
         return Err(ServeError::Unsupported("gateway.api = \"v3\" is not supported by this version; use \"v2\""));
     };

@@ -25,6 +25,7 @@ use crate::payment::answer::ReverseAnswer;
 use crate::payment::{Answer, Heard};
 use crate::till::{Outgoing, Settings, Till};
 use crate::words::{OutTradeNo, Secret, WallTime};
+pub(crate) use doors::gateway;
 use scanners::Scanners;
 use till_thread::Hands;
 
@@ -78,7 +79,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     harden();
     let clock = Clock::start();
     let ledger = open_ledger(config)?;
-    let gateway = Arc::new(doors::gateway(config, clock)?);
+    let gateway = Arc::new(gateway(config, clock)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING)
@@ -136,7 +137,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
 }
 
 /// Files are ours alone whatever the umask was, and no core holds a key.
-fn harden() {
+pub(crate) fn harden() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     if rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).is_err() {
         warn!("a core of this process could hold keys: the kernel refused to forbid it");

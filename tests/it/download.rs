@@ -325,7 +325,9 @@ async fn fetch(gateway: &Gateway) -> (Result<Fetched, StatementError>, Vec<u8>, 
 }
 
 fn is_distrusted(outcome: &Result<Fetched, StatementError>, why: &str) -> bool {
-    let Err(StatementError::Doubt(Doubt::Distrust(distrust))) = outcome else { return false };
+    let Err(StatementError::Doubt(Doubt::Distrust(distrust)) | StatementError::Cut(distrust)) = outcome else {
+        return false;
+    };
     distrust.to_string().contains(why)
 }
 

@@ -61,6 +61,9 @@ pub enum StatementError {
     /// The packed body does not unpack.
     #[error("the packed statement is damaged or cut short")]
     Packed,
+    /// It ends too early.
+    #[error("the statement is not whole: {0}")]
+    Cut(Distrust),
     /// More than any statement has.
     #[error("what was sent unpacks to more than any statement has")]
     TooLarge,
@@ -77,7 +80,11 @@ impl StatementError {
     fn is_the_hosts(&self) -> bool {
         match self {
             Self::Doubt(Doubt::NotSent(why)) => why.blames_host(),
-            Self::Doubt(Doubt::NoAnswer(_) | Doubt::Distrust(_)) | Self::Packed | Self::TooLarge | Self::Digest => true,
+            Self::Doubt(Doubt::NoAnswer(_) | Doubt::Distrust(_))
+            | Self::Packed
+            | Self::Cut(_)
+            | Self::TooLarge
+            | Self::Digest => true,
             Self::Disk(_) => false,
         }
     }
@@ -185,9 +192,9 @@ impl Gateway {
         };
         if !(end_is_told || landed.packed || signed) {
             let why = "neither its length nor a checksum came with it, so that a cut would not be seen";
-            return Err(Doubt::Distrust(Distrust::Malformed(why)).into());
+            return Err(StatementError::Cut(Distrust::Malformed(why)));
         }
-        let rows_said = self.dialect.read_statement_end(&landed.tail).map_err(Doubt::Distrust)?;
+        let rows_said = self.dialect.read_statement_end(&landed.tail).map_err(StatementError::Cut)?;
         // The values of a summary begin as a row does.
         let rows = landed.ticked.saturating_sub(u64::from(rows_said.is_some()));
         Ok(Statement { bytes: landed.bytes, received, rows_said, rows, signed })

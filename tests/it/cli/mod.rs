@@ -5,6 +5,7 @@ mod ledger;
 mod pay;
 mod plain;
 mod scanners;
+mod statement;
 
 /// A payment code that pays, and the canary of these tests.
 const CODE: &str = "130000517967681395";
