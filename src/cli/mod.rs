@@ -15,6 +15,7 @@ mod offline;
 mod pay;
 mod payments;
 mod progress;
+mod resolve;
 mod say;
 mod scan;
 mod serve;
@@ -63,6 +64,8 @@ enum Command {
     Devices(devices::DevicesArgs),
     /// Show what a scanner sends and what shroff makes of it
     Scan(scan::ScanArgs),
+    /// With the daemon stopped: drive every unsettled payment to its end
+    Resolve(resolve::ResolveArgs),
     /// Download WeChat's statement of a day to a file
     Statement(statement::StatementArgs),
     /// Check the journal's hash chain and the ledger's integrity
@@ -115,6 +118,7 @@ pub fn run(args: Args) -> Exit {
         Command::Attention(args) => attention::run(path, &args),
         Command::Devices(args) => devices::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Resolve(args) => resolve::run(path, &args),
         Command::Statement(args) => statement::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Config(command) => config::run(path, &command),

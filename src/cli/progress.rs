@@ -15,6 +15,21 @@ impl Bar {
         Self::new(what, "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}")
     }
 
+    /// A bar of things, with the time it has taken.
+    pub(super) fn of_things(what: String) -> Self {
+        Self::new(what, "{msg} {wide_bar} {pos}/{len} {elapsed_precise}")
+    }
+
+    /// Says what it is about from here on.
+    pub(super) fn says(&self, what: String) {
+        self.0.set_message(what);
+    }
+
+    /// Makes room for what `talk` says.
+    pub(super) fn aside<T>(&self, talk: impl FnOnce() -> T) -> T {
+        self.0.suspend(talk)
+    }
+
     fn new(what: String, template: &'static str) -> Self {
         let bar = ProgressBar::no_length();
         // A template of ours that cannot be read would show as a plain bar.

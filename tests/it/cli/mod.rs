@@ -4,6 +4,7 @@ mod counter;
 mod ledger;
 mod pay;
 mod plain;
+mod resolve;
 mod scanners;
 mod statement;
 
