@@ -10,7 +10,7 @@ mod statement;
 pub mod v2;
 
 pub use merchant::Merchant;
-pub use statement::{Announced, NoStatement, Proof, StatementFault, StatementHead};
+pub use statement::{Announced, NoStatement, StatementFault, StatementHead, Warrant};
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
 pub const REPLY_MAX: usize = 64 * 1024;

@@ -28,14 +28,14 @@ impl std::fmt::Debug for StatementHead<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announced {
     /// A file, and what proves it at its end.
-    File(Proof),
+    File(Warrant),
     /// No file: all of the body is to be read and given to [`super::Dialect::read_no_statement`].
     Words,
 }
 
 /// What proves that a file is WeChat's and whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum Warrant {
     /// Nothing but its own summary: v2 signs no statement.
     Summary,
     /// The SHA-1 of the unpacked file, which WeChat has signed. The signature has been checked.

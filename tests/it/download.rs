@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use sha1::{Digest as _, Sha1};
 use shroff::dialect::v2::SignType;
 use shroff::dialect::{
-    Announced, Dialect, Distrust, HttpReply, HttpRequest, NoStatement, Proof, Stamp, StatementFault, StatementHead,
+    Announced, Dialect, Distrust, HttpReply, HttpRequest, NoStatement, Stamp, StatementFault, StatementHead, Warrant,
 };
 use shroff::edge::gateway::{Doubt, Fetched, Gateway, NoAnswer, NotSent, Progress, Statement, StatementError};
 use shroff::payment::{Answer, Call, Op, Order};
@@ -387,7 +387,7 @@ impl Dialect for Signed {
     }
 
     fn read_statement_head(&self, head: &StatementHead<'_>) -> Result<Announced, Distrust> {
-        Ok(if head.status == 200 { Announced::File(Proof::Sha1(self.0)) } else { Announced::Words })
+        Ok(if head.status == 200 { Announced::File(Warrant::Sha1(self.0)) } else { Announced::Words })
     }
 
     fn read_statement_end(&self, _: &[u8]) -> Result<Option<u64>, Distrust> {

@@ -5,7 +5,7 @@
 use super::read::get;
 use super::sign;
 use super::{V2, codes, write, xml};
-use crate::dialect::statement::{Announced, NoStatement, Proof, StatementFault, StatementHead};
+use crate::dialect::statement::{Announced, NoStatement, StatementFault, StatementHead, Warrant};
 use crate::dialect::{Distrust, HttpReply, HttpRequest, REPLY_MAX, Stamp};
 use crate::words::Day;
 
@@ -68,7 +68,7 @@ pub(super) fn announced(head: &StatementHead<'_>) -> Result<Announced, Distrust>
         return Ok(Announced::Words);
     }
     if start.starts_with(FIRST_COLUMN.as_bytes()) {
-        return Ok(Announced::File(Proof::Summary));
+        return Ok(Announced::File(Warrant::Summary));
     }
     Err(Distrust::Malformed("it begins neither as a statement nor as an error"))
 }
@@ -160,7 +160,7 @@ mod tests {
     fn a_file_an_error_and_anything_else_are_told_apart_by_their_first_bytes() {
         let told =
             |status, start: &[u8]| announced(&StatementHead { status, headers: &[], start, now: WallTime::default() });
-        let file = Ok(Announced::File(Proof::Summary));
+        let file = Ok(Announced::File(Warrant::Summary));
         assert_eq!(told(200, &REAL.as_bytes()[..16]), file);
         assert_eq!(told(200, "交易时间,公".as_bytes()), file);
         assert_eq!(told(200, b"<xml><return_cod"), Ok(Announced::Words));

@@ -13,7 +13,7 @@ use super::hosts::Host;
 use super::intake::{Intake, Landed, Taken};
 use super::seal::Seal;
 use super::{Gateway, lock, prepare};
-use crate::dialect::{Distrust, HttpReply, NoStatement, Proof, Stamp, StatementHead};
+use crate::dialect::{Distrust, HttpReply, NoStatement, Stamp, StatementHead, Warrant};
 use crate::words::Day;
 
 /// The longest a download takes in all. At a hundredth of a shop's usual line it fetches a million rows.
@@ -186,9 +186,9 @@ impl Gateway {
 
     /// What stands in the file, once its end has been looked at.
     fn whole(&self, landed: &Landed, received: u64, end_is_told: bool) -> Result<Statement, StatementError> {
-        let signed = match landed.proof {
-            Proof::Sha1(_) => true,
-            Proof::Summary => false,
+        let signed = match landed.warrant {
+            Warrant::Sha1(_) => true,
+            Warrant::Summary => false,
         };
         if !(end_is_told || landed.packed || signed) {
             let why = "neither its length nor a checksum came with it, so that a cut would not be seen";

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::doubt::Doubt;
 use super::download::StatementError;
-use crate::dialect::{Announced, Distrust, Proof, REPLY_MAX, STATEMENT_TAIL};
+use crate::dialect::{Announced, Distrust, REPLY_MAX, STATEMENT_TAIL, Warrant};
 
 /// How a gzip stream begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -59,7 +59,7 @@ pub(super) struct Landed {
     pub(super) tail: Vec<u8>,
     /// The body was packed, so that its own checksum proves that it is whole.
     pub(super) packed: bool,
-    pub(super) proof: Proof,
+    pub(super) warrant: Warrant,
 }
 
 impl<'a> Intake<'a> {
@@ -186,7 +186,7 @@ impl<'a> Pen<'a> {
                 self.start.extend_from_slice(text);
                 Ok(())
             }
-            Some(Announced::File(proof)) => self.write_down(text, proof),
+            Some(Announced::File(warrant)) => self.write_down(text, warrant),
         }
     }
 
@@ -198,7 +198,7 @@ impl<'a> Pen<'a> {
         self.put(&held)
     }
 
-    fn write_down(&mut self, text: &[u8], proof: Proof) -> Result<(), StatementError> {
+    fn write_down(&mut self, text: &[u8], warrant: Warrant) -> Result<(), StatementError> {
         self.written = self.written.saturating_add(length(text));
         if self.written > self.room {
             return Err(StatementError::TooLarge);
@@ -211,7 +211,7 @@ impl<'a> Pen<'a> {
         let kept = text.get(text.len().saturating_sub(STATEMENT_TAIL)..).unwrap_or(text);
         self.tail.extend_from_slice(kept);
         self.tail.drain(..self.tail.len().saturating_sub(STATEMENT_TAIL));
-        if matches!(proof, Proof::Sha1(_)) {
+        if matches!(warrant, Warrant::Sha1(_)) {
             self.sha1.update(text);
         }
         self.file.write_all(text).map_err(StatementError::Disk)
@@ -221,13 +221,13 @@ impl<'a> Pen<'a> {
         if self.announced.is_none() {
             self.decide()?;
         }
-        let Some(Announced::File(proof)) = self.announced else { return Ok(Taken::Words(self.start)) };
-        if let Proof::Sha1(signed) = proof
+        let Some(Announced::File(warrant)) = self.announced else { return Ok(Taken::Words(self.start)) };
+        if let Warrant::Sha1(signed) = warrant
             && !bool::from(self.sha1.finalize().as_slice().ct_eq(&signed))
         {
             return Err(StatementError::Digest);
         }
-        Ok(Taken::File(Landed { bytes: self.written, ticked: self.ticked, tail: self.tail, packed, proof }))
+        Ok(Taken::File(Landed { bytes: self.written, ticked: self.ticked, tail: self.tail, packed, warrant }))
     }
 }
 
