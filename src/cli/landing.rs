@@ -83,7 +83,7 @@ fn folder(path: &Path) -> &Path {
 }
 
 fn taken(path: &Path) -> BadData {
-    BadData(format!("{} is there already; --force replaces it, -o names another file", path.display()))
+    BadData(format!("{} is there already; --force replaces it", path.display()))
 }
 
 #[cfg(test)]

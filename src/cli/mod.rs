@@ -3,6 +3,7 @@
 mod api;
 mod attention;
 mod cancel;
+mod close;
 mod completions;
 mod config;
 mod devices;
@@ -66,6 +67,8 @@ enum Command {
     Scan(scan::ScanArgs),
     /// With the daemon stopped: drive every unsettled payment to its end
     Resolve(resolve::ResolveArgs),
+    /// Say what a day took, gave back and left open
+    Close(close::CloseArgs),
     /// Download WeChat's statement of a day to a file
     Statement(statement::StatementArgs),
     /// Check the journal's hash chain and the ledger's integrity
@@ -119,6 +122,7 @@ pub fn run(args: Args) -> Exit {
         Command::Devices(args) => devices::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Resolve(args) => resolve::run(path, &args),
+        Command::Close(args) => close::run(path, &args),
         Command::Statement(args) => statement::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Config(command) => config::run(path, &command),
