@@ -3,22 +3,27 @@
 mod api;
 mod attention;
 mod cancel;
+mod close;
 mod completions;
 mod config;
 mod devices;
 mod exit;
 mod follow;
 mod hid_id;
+mod landing;
 mod man;
 mod offline;
 mod pay;
 mod payments;
+mod progress;
 pub mod reconcile;
+mod resolve;
 mod say;
 mod scan;
 mod serve;
 mod show;
 mod shown;
+mod statement;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -63,6 +68,12 @@ enum Command {
     Scan(scan::ScanArgs),
     /// Compare WeChat's statements with the ledgers, and explain every difference
     Reconcile(reconcile::ReconcileArgs),
+    /// With the daemon stopped: drive every unsettled payment to its end
+    Resolve(resolve::ResolveArgs),
+    /// Say what a day took, gave back and left open
+    Close(close::CloseArgs),
+    /// Download WeChat's statement of a day to a file
+    Statement(statement::StatementArgs),
     /// Check the journal's hash chain and the ledger's integrity
     Verify(verify::VerifyArgs),
     /// Check or show the configuration
@@ -114,6 +125,9 @@ pub fn run(args: Args) -> Exit {
         Command::Devices(args) => devices::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Reconcile(args) => reconcile::run(path, &args),
+        Command::Resolve(args) => resolve::run(path, &args),
+        Command::Close(args) => close::run(path, &args),
+        Command::Statement(args) => statement::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Config(command) => config::run(path, &command),
         Command::Completions(args) => completions::run(&args),

@@ -42,7 +42,7 @@ impl Drop for Doors {
 }
 
 /// The way to the gateway this configuration names.
-pub(super) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
+pub(crate) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
     let merchant = merchant(config);
     let (dialect, identity, keys_file): (Arc<dyn Dialect>, _, _) = match &config.gateway.api {
         GatewayApi::V2(v2) => {

@@ -1,6 +1,7 @@
 //! Floor 5: the daemon. Wires the till to the world, and ends when told to, or when the ledger fails.
 
 mod doors;
+mod resolve;
 mod scanners;
 mod till_thread;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -26,6 +27,8 @@ use crate::payment::answer::ReverseAnswer;
 use crate::payment::{Answer, Heard};
 use crate::till::{Outgoing, Settings, Till};
 use crate::words::{OutTradeNo, Secret, WallTime};
+pub(crate) use doors::gateway;
+pub(crate) use resolve::resolve;
 use scanners::Scanners;
 use till_thread::Hands;
 
@@ -85,13 +88,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     harden();
     let clock = Clock::start();
     let ledger = open_ledger(config)?;
-    let gateway = Arc::new(doors::gateway(config, clock)?);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .max_blocking_threads(BLOCKING)
-        .enable_all()
-        .build()
-        .map_err(ServeError::System)?;
+    let gateway = Arc::new(gateway(config, clock)?);
+    let runtime = runtime()?;
     let seed = u64::from_be_bytes(Dice.bytes());
     let till = Till::open(ledger, settings(config), seed, clock.now())?;
     info!(unsettled = till.unsettled(), ledger = %config.ledger_path.display(), "the ledger is open");
@@ -146,11 +144,20 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
 }
 
 /// Files are ours alone whatever the umask was, and no core holds a key.
-fn harden() {
+pub(crate) fn harden() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     if rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).is_err() {
         warn!("a core of this process could hold keys: the kernel refused to forbid it");
     }
+}
+
+fn runtime() -> Result<Runtime, ServeError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING)
+        .enable_all()
+        .build()
+        .map_err(ServeError::System)
 }
 
 fn open_ledger(config: &Config) -> Result<Ledger, ServeError> {

@@ -7,15 +7,20 @@ use crate::words::WallTime;
 
 mod keys;
 mod merchant;
+mod statement;
 mod text;
 pub mod v2;
 pub mod v3;
 
 pub use keys::{KeyError, PlatformKey, PlatformKeys};
 pub use merchant::Merchant;
+pub use statement::{Announced, NoStatement, StatementFault, StatementHead, Statements, Warrant};
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
 pub const REPLY_MAX: usize = 64 * 1024;
+
+/// How much of a statement's end is looked at, in bytes. The longest summary has a tenth of it.
+pub const STATEMENT_TAIL: usize = 4 * 1024;
 
 /// One way of speaking to the gateway.
 pub trait Dialect: Send + Sync {
@@ -28,6 +33,11 @@ pub trait Dialect: Send + Sync {
     /// # Errors
     /// When the reply must not be believed. The caller journals it and goes on as if there had been no answer.
     fn read(&self, op: Op, order: &Order, reply: &HttpReply, proof: &Proof<'_>) -> Result<Answer, Distrust>;
+
+    /// How to come by a day's statement; none where this version does not.
+    fn statements(&self) -> Option<&dyn Statements> {
+        None
+    }
 
     /// How to come by the gateway's own keys; none where replies are signed with a key that both sides know.
     fn platform(&self) -> Option<&dyn Platform> {

@@ -7,10 +7,12 @@ mod open;
 mod read;
 mod rows;
 mod save;
+mod takings;
 mod verify;
 
 pub use error::LedgerError;
 pub use movements::Movements;
 pub use open::{Birth, Ledger};
 pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader};
+pub use takings::{Moved, Share, Takings, Tally, Unresolved};
 pub use verify::{Finding, Report};

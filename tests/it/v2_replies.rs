@@ -1,7 +1,7 @@
 //! Replies of v2: a real server's, and what only v2 does.
 
 use shroff::dialect::v2::{SignType, V2};
-use shroff::dialect::{Dialect, Distrust, HttpReply, Merchant};
+use shroff::dialect::{Dialect, Distrust, HttpReply, Merchant, NoStatement, REPLY_MAX};
 use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer};
 use shroff::payment::{Op, Order};
 use shroff::words::{Money, Secret};
@@ -95,4 +95,24 @@ fn a_direct_merchant_does_not_believe_a_reply_about_somebodys_sub_merchant() {
     );
     let reply = V2Counterpart::new(SignType::Md5).paid(Op::Pay, &TRUE);
     assert_eq!(direct.read(Op::Pay, &order(), &reply, &NOTHING), Err(Distrust::OtherMerchant));
+}
+
+#[test]
+fn an_error_in_a_statements_place_is_read_unsigned_and_a_wrong_signature_is_no_hearsay() {
+    let gateway = V2Counterpart::new(SignType::Md5);
+    let told = |reply: &HttpReply| gateway.dialect().statements().expect("statements").read_none(reply);
+    assert_eq!(told(&gateway.failure("No Bill Exist")), Ok(NoStatement::Empty));
+    assert_eq!(told(&gateway.failure("Bill Creating")), Ok(NoStatement::NotReady));
+    let signed = gateway.reply(&[("return_code", "FAIL"), ("return_msg", "No Bill Exist")]);
+    assert_eq!(told(&signed), Ok(NoStatement::Empty));
+    assert_eq!(told(&gateway.forged(signed)), Err(Distrust::BadSignature));
+    let page = |status, body: &str| HttpReply { status, headers: Vec::new(), body: body.as_bytes().to_vec() };
+    for (reply, why) in [
+        (page(502, "<html></html>"), Distrust::Status(502)),
+        (page(200, "<html></html>"), Distrust::Malformed("the root is not xml")),
+        (page(200, "<xml><return_code>SUCCESS</return_code></xml>"), Distrust::Malformed("no return_code")),
+        (page(200, &"x".repeat(REPLY_MAX + 1)), Distrust::TooLarge),
+    ] {
+        assert_eq!(told(&reply), Err(why));
+    }
 }

@@ -108,3 +108,23 @@ fn a_long_or_empty_description_still_makes_a_valid_body() {
     assert_eq!(body(" \u{1} "), "Dining Hall");
     assert_eq!(body("茶 & <b>🍵</b>"), "茶 & <b>🍵</b>");
 }
+
+#[test]
+fn the_bytes_of_a_request_for_a_statement_are_these() {
+    let gateway = V2Counterpart::new(SignType::Md5);
+    let day = "2026-11-20".parse().expect("a day");
+    for (packed, more) in [(true, "<tar_type>GZIP</tar_type>"), (false, "")] {
+        let request = gateway.dialect().statements().expect("statements").write(day, packed, &stamp());
+        assert_eq!((request.method, request.path.as_str()), ("POST", "/pay/downloadbill"));
+        assert!(!request.needs_certificate && gateway.accepts(&request.body));
+        let sign = parse(&request.body).remove("sign").expect("a signature");
+        assert_eq!(
+            String::from_utf8_lossy(&request.body),
+            format!(
+                "<xml><appid>wx2421b1c4370ec43b</appid><bill_date>20261120</bill_date><bill_type>ALL</bill_type>\
+                 <mch_id>10000100</mch_id><nonce_str>f6868b9b16bf4893958afd4a46d73422</nonce_str><sign>{sign}</sign>\
+                 <sign_type>MD5</sign_type><sub_mch_id>452532745</sub_mch_id>{more}</xml>"
+            )
+        );
+    }
+}

@@ -69,7 +69,7 @@ impl V2 {
         })
     }
 
-    fn check_signature(&self, fields: &Fields) -> Result<(), Distrust> {
+    pub(super) fn check_signature(&self, fields: &Fields) -> Result<(), Distrust> {
         let given = get(fields, sign::SIGN).ok_or(Distrust::Unsigned)?;
         if !sign::is_signed(fields, given, &self.key, self.sign_type) {
             return Err(Distrust::BadSignature);
@@ -99,7 +99,7 @@ impl V2 {
 }
 
 /// The value of a field; an empty one is none, as for the signature.
-fn get<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+pub(super) fn get<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields.get(name).map(|value| value.as_str()).filter(|value| !value.is_empty())
 }
 

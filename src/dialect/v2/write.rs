@@ -70,7 +70,8 @@ impl V2 {
         }
     }
 
-    fn common(&self, stamp: &Stamp) -> Fields {
+    /// The fields of every request.
+    pub(super) fn common(&self, stamp: &Stamp) -> Fields {
         let mut fields = Fields::new();
         put(&mut fields, "appid", self.merchant.appid.as_str());
         put(&mut fields, "mch_id", self.merchant.mch_id.as_str());
@@ -134,7 +135,7 @@ fn put_numbers(fields: &mut Fields, order: &Order) {
 }
 
 /// Adds a field unless it is empty. What is put is what is signed and what is written.
-fn put(fields: &mut Fields, name: &str, value: &str) {
+pub(super) fn put(fields: &mut Fields, name: &str, value: &str) {
     let value = cut(value, usize::MAX);
     if !value.is_empty() {
         fields.insert(name.to_owned(), Zeroizing::new(value));

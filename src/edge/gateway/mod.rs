@@ -4,7 +4,9 @@
 //! Source: protocol 2.3, 4.1 and 4.2.
 
 mod doubt;
+mod download;
 mod hosts;
+mod intake;
 mod keys;
 mod pace;
 mod seal;
@@ -19,6 +21,7 @@ use std::time::Duration;
 use reqwest::{Client, Method, Url};
 
 pub use self::doubt::{Doubt, NoAnswer, NotSent};
+pub use self::download::{DownloadError, Fetched, Progress, Statement};
 use self::hosts::{Host, Hosts};
 use self::keys::Keys;
 use self::pace::Pace;

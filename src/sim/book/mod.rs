@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::words::{Money, Tick};
 
 mod accounts;
+mod movements;
 mod order;
 mod pay;
 mod plan;
@@ -15,6 +16,7 @@ mod reverse;
 mod violations;
 
 pub use accounts::{Account, Entry};
+pub use movements::{Movement, MovementKind};
 pub use order::{Order, Received, State, Transaction};
 pub use pay::{PayOutcome, PayRequest};
 pub use plan::{Code, Fate, Plan, RefundPlan, ReversePlan, Rules, Say, UnknownReverse};
@@ -36,10 +38,12 @@ pub enum Op {
     Refund,
     /// Query Refund.
     RefundQuery,
+    /// Download a day's statement.
+    Statement,
 }
 
 impl Op {
-    /// All of them, in the order of a payment's life.
+    /// Those about an order, in the order of a payment's life.
     pub const ALL: [Self; 5] = [Self::Pay, Self::Query, Self::Reverse, Self::Refund, Self::RefundQuery];
 
     /// The word used in fault rules and in the books.
@@ -51,6 +55,7 @@ impl Op {
             Self::Reverse => "reverse",
             Self::Refund => "refund",
             Self::RefundQuery => "refundquery",
+            Self::Statement => "statement",
         }
     }
 }
@@ -148,6 +153,12 @@ impl Book {
             self.fall_due(index, due);
         }
         self.now = self.now.max(now);
+    }
+
+    /// The latest moment it knows of.
+    #[must_use]
+    pub fn now(&self) -> Tick {
+        self.now
     }
 
     /// When something happens by itself next.

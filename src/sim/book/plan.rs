@@ -29,6 +29,8 @@ pub struct Rules {
     pub refund_window: Duration,
     /// A refund is PROCESSING for this long. The money is out of the merchant's account from the start.
     pub refund_takes: Duration,
+    /// A day's statement can be had at any moment; otherwise from 10:00 of the next day.
+    pub statements_at_once: bool,
 }
 
 impl Default for Rules {
@@ -44,6 +46,7 @@ impl Default for Rules {
             refund_spacing: Duration::from_secs(60),
             refund_window: Duration::from_secs(365 * 24 * 60 * 60),
             refund_takes: Duration::ZERO,
+            statements_at_once: false,
         }
     }
 }

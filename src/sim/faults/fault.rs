@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::sheet::Sheet;
 use crate::sim::book::{Code, Fate};
 
 /// One thing that goes wrong.
@@ -16,6 +17,8 @@ pub enum Fault {
     Deed(Deed),
     /// In the reply's text.
     Forgery(Forgery),
+    /// In a statement's text.
+    Sheet(Sheet),
     /// On the way back.
     Delivery(Delivery),
 }
@@ -218,6 +221,12 @@ impl From<Deed> for Fault {
 impl From<Forgery> for Fault {
     fn from(forgery: Forgery) -> Self {
         Self::Forgery(forgery)
+    }
+}
+
+impl From<Sheet> for Fault {
+    fn from(sheet: Sheet) -> Self {
+        Self::Sheet(sheet)
     }
 }
 

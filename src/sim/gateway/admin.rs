@@ -113,6 +113,7 @@ struct Change {
     reverse_window_s: Option<u64>,
     refund_spacing_s: Option<u64>,
     refund_takes_s: Option<u64>,
+    statements_at_once: Option<bool>,
 }
 
 impl Change {
@@ -134,6 +135,7 @@ impl Change {
             refund_spacing: seconds(self.refund_spacing_s, old.refund_spacing),
             refund_takes: seconds(self.refund_takes_s, old.refund_takes),
             refund_window: old.refund_window,
+            statements_at_once: self.statements_at_once.unwrap_or(old.statements_at_once),
         }
     }
 }
@@ -230,6 +232,7 @@ fn config(rules: &Rules) -> Value {
         "reverse_window_s": rules.reverse_window.map_or(0, |wait| wait.as_secs()),
         "refund_spacing_s": rules.refund_spacing.as_secs(),
         "refund_takes_s": rules.refund_takes.as_secs(),
+        "statements_at_once": rules.statements_at_once,
     })
 }
 

@@ -58,8 +58,12 @@ impl Asked {
         }
     }
 
-    /// The order it is about: `transaction_id` wins, and for a refund query the refund's own numbers come first.
+    /// The order it is about: `transaction_id` wins, and for a refund query the refund's own numbers come first. Of a
+    /// statement it is the day.
     pub(super) fn number(&self, book: &Book) -> String {
+        if self.op == Op::Statement {
+            return self.get("bill_date").to_owned();
+        }
         if self.op == Op::RefundQuery && (self.has("refund_id") || self.has("out_refund_no")) {
             return book
                 .refunds()
@@ -92,6 +96,7 @@ impl Asked {
             Op::Reverse => self.reverse(book, desk, course, &number),
             Op::Refund => self.refund(book, desk, course, &number),
             Op::RefundQuery => self.refund_query(book, desk, &number),
+            Op::Statement => Answer::failed("a statement is a file"),
         }
     }
 
@@ -108,7 +113,7 @@ impl Asked {
             (Form::V2(_), Op::Pay) => v2::PAY,
             (Form::V3(_), Op::Pay) => v3::PAY,
             (_, Op::Refund) => REFUND,
-            (_, Op::Query | Op::Reverse | Op::RefundQuery) => &[],
+            (_, Op::Query | Op::Reverse | Op::RefundQuery | Op::Statement) => &[],
         };
         match required.iter().find(|name| !self.has(name)) {
             Some(missing) => Err(self.lacks(book, desk, missing)),

@@ -8,7 +8,8 @@ use crate::words::{Tick, WallTime};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     began: Instant,
-    wall: WallTime,
+    /// What the wall clock showed then.
+    pub(super) wall: WallTime,
 }
 
 impl Clock {
@@ -21,7 +22,7 @@ impl Clock {
         Tick::default().after(self.began.elapsed())
     }
 
-    /// The wall time of this moment.
+    /// What the wall clock shows at `at`.
     pub(super) fn wall(self, at: Tick) -> WallTime {
         self.wall.after(at.since(Tick::default()))
     }

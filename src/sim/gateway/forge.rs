@@ -86,6 +86,7 @@ pub(super) fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
     }
 }
 
+/// Falsifies a reply's text.
 pub(super) fn forge_text(reply: &mut Reply, forgery: &Forgery) {
     match forgery {
         Forgery::DuplicateField => {

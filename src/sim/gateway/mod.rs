@@ -26,6 +26,7 @@ mod forge;
 mod http;
 mod run;
 mod sign;
+mod statement;
 mod tls;
 mod v2;
 mod v3;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::{Gateway, Merchant, Options, SignType};
+use crate::sim::book::Rules;
 
 /// A WeChat Pay gateway on loopback that keeps books and misbehaves on request.
 #[derive(Clone, clap::Args)]
@@ -43,6 +44,9 @@ pub struct Args {
     /// Treats /secapi/ over plain HTTP as a request without the client certificate.
     #[arg(long)]
     plain_lacks_certificate: bool,
+    /// Hands out a day's statement at any moment, not only from 10:00 of the next day.
+    #[arg(long)]
+    statements_at_once: bool,
 }
 
 impl From<Args> for Options {
@@ -61,7 +65,7 @@ impl From<Args> for Options {
                 sign_type: args.sign_type,
             },
             plain_lacks_certificate: args.plain_lacks_certificate,
-            ..Self::default()
+            rules: Rules { statements_at_once: args.statements_at_once, ..Rules::default() },
         }
     }
 }
@@ -104,7 +108,8 @@ const DOOR: &str = r#"The simulator's own door (JSON; it never shows a payment c
   POST   /_sim/codes         {"auth_code": "13..."}: the code is shown now, and dies code_life_s later
   GET, POST /_sim/config     {"unknown_reverse": "forgets" or "blocks", "code_life_s": 65, "revoke_after_s": 45,
                              "reverse_not_before_s": 15, "reverse_window_s": 0 (never over), "refund_spacing_s": 60,
-                             "refund_takes_s": 0, "prompt_refuses_reverse": true, "reversed_shows_refund": false}
+                             "refund_takes_s": 0, "prompt_refuses_reverse": true, "reversed_shows_refund": false,
+                             "statements_at_once": false}
 
   GET, POST /_sim/platform   v3's manners: {"rotate": true, "clock_ahead_s": 0, "unsigned_errors": false}
 
@@ -119,5 +124,7 @@ Faults:
                    "many_fields" "wrong_sign" "no_sign" "other_sign_type" "replayed"
                    "unknown_serial" "probe" "duplicate_field" "doctype" "entity_bomb"
                    "nested" "garbage" "empty" {"shorten": {"at": 40}} {"html": {"status": 502}} "redirect" "gzip"
+  in a statement   "flipped_digit" "missing_row" "doubled_row" "half_file" "half_sent"; the op is "statement", and
+                   "out_trade_no" in a rule is its bill_date
   on the way out   "lose_reply" "hang_reply" {"delay": {"ms": 8000}} {"drip": {"ms": 1000}}
                    {"truncate": {"at": 40}} {"huge": {"mb": 200}}"#;

@@ -1,6 +1,6 @@
 //! What all connections share, and what happens to a request between its arrival and its answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use super::answer::Answer;
 use super::asked::{Asked, Desk, Form};
 use super::clock::Clock;
 use super::http::{Reply, Request};
+use super::statement::Slip;
 use super::v3::{self, Letter, Pen, Platform};
-use super::{Merchant, SignType, admin, forge, xml};
+use super::{Merchant, SignType, admin, forge, statement, xml};
 
 /// How many requests the log keeps.
 const LOG_MAX: usize = 1_000;
@@ -34,6 +35,7 @@ pub(super) struct State {
     pub(super) log: VecDeque<LogLine>,
     /// The platform of v3; none where there are no certificates.
     pub(super) platform: Option<Platform>,
+    slips: BTreeMap<String, Slip>,
     answers: u64,
 }
 
@@ -121,9 +123,18 @@ impl World {
     fn act(&self, state: &mut State, asked: &Asked, course: &Course, now: Tick) -> Next {
         let number = asked.number(&state.book);
         let desk = Desk { merchant: &self.merchant, clock: self.clock, now };
+        if asked.op == Op::Statement {
+            let (reply, word) = statement::answer(asked, &mut state.book, &state.slips, desk, course);
+            state.note(now, asked, &number, course, &word);
+            return Next::Answer(reply, course.delivery);
+        }
         let mut answer = asked.act(&mut state.book, desk, course, false);
         if course.arrival == Arrival::Doubled {
             asked.act(&mut state.book, desk, course, true);
+        }
+        if asked.op == Op::Pay {
+            let slip = || Slip { device_info: asked.get("device_info").to_owned(), body: asked.get("body").to_owned() };
+            state.slips.entry(number.clone()).or_insert_with(slip);
         }
         state.note(now, asked, &number, course, &answer.word());
         state.answers = state.answers.saturating_add(1);
@@ -194,6 +205,7 @@ fn op_of(path: &str) -> Option<Op> {
         "/secapi/pay/reverse" => Some(Op::Reverse),
         "/secapi/pay/refund" => Some(Op::Refund),
         "/pay/refundquery" => Some(Op::RefundQuery),
+        "/pay/downloadbill" => Some(Op::Statement),
         _ => None,
     }
 }

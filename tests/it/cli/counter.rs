@@ -82,6 +82,11 @@ impl Counter {
         self.folder.path().join(name)
     }
 
+    /// The simulated gateway.
+    pub(crate) fn sim(&self) -> &Sim {
+        &self.gateway.as_ref().expect("a simulated gateway").1
+    }
+
     /// Starts the daemon and waits until it is ready.
     pub(crate) fn open(&mut self) {
         let mut daemon = self.start(&["serve"], None);
@@ -169,6 +174,12 @@ impl Running {
     pub(crate) fn interrupt(&self) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, rustix::process::Signal::INT).expect("a process");
+    }
+
+    /// Kills it as the kernel would.
+    pub(crate) fn kill(mut self) -> Ended {
+        self.child.kill().expect("a process");
+        self.end()
     }
 
     /// Waits for its end.

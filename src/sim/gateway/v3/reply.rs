@@ -101,6 +101,8 @@ fn written(answer: &Answer, op: Op, turn: u64) -> Reply {
         Op::Pay | Op::Query => Reply::json(200, &charge(answer, op)),
         Op::Refund => Reply::json(200, &refund(answer, "")),
         Op::RefundQuery => Reply::json(200, &refunds(answer)),
+        // Nobody comes here with one: v3's statements are not served.
+        Op::Statement => error(404, "NOT_FOUND", ""),
     }
 }
 
