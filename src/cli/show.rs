@@ -101,7 +101,7 @@ fn attempt(it: &Attempt) -> [String; 7] {
 }
 
 /// Keys of a line that have a column of their own, or are digests, which are for `verify`.
-const NO_DETAIL: [&str; 6] = ["event", "state", "money", "stage", "p", "a"];
+const NO_DETAIL: [&str; 7] = ["event", "state", "money", "stage", "p", "a", "r"];
 
 fn line(it: &JournalLine) -> [String; 6] {
     let data: Value = serde_json::from_str(&it.data).unwrap_or_default();

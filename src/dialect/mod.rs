@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::payment::{Answer, Call, Op, Order};
+use crate::payment::{Answer, Call};
 use crate::words::WallTime;
 
 mod merchant;
@@ -18,12 +18,12 @@ pub trait Dialect: Send + Sync {
     /// Writes and signs the request for `call`.
     fn write(&self, call: &Call, stamp: &Stamp) -> HttpRequest;
 
-    /// Reads a reply to `op` about `order`, in this order, and stops at the first failure: size → form → signature →
-    /// is it about our order, merchant, amount and currency → meaning.
+    /// Reads a reply to `call`, in this order, and stops at the first failure: size → form → signature → is it about our
+    /// order or refund, merchant, amount and currency → meaning.
     ///
     /// # Errors
     /// When the reply must not be believed. The caller journals it and goes on as if there had been no answer.
-    fn read(&self, op: Op, order: &Order, reply: &HttpReply) -> Result<Answer, Distrust>;
+    fn read(&self, call: &Call, reply: &HttpReply) -> Result<Answer, Distrust>;
 }
 
 /// What makes a request unique: passed in, so that a known answer pins every byte.
@@ -92,6 +92,9 @@ pub enum Distrust {
     /// A signed reply about another order.
     #[error("the reply is signed but about another order")]
     OtherOrder,
+    /// A signed reply about another refund.
+    #[error("the reply is signed but about another refund")]
+    OtherRefund,
     /// A signed reply about another merchant, sub-merchant or appid.
     #[error("the reply is signed but about another merchant or appid")]
     OtherMerchant,
@@ -111,9 +114,12 @@ impl Distrust {
     #[must_use]
     pub fn is_incident(self) -> bool {
         match self {
-            Self::OtherOrder | Self::OtherMerchant | Self::OtherAmount | Self::OtherCurrency | Self::Incomplete(_) => {
-                true
-            }
+            Self::OtherOrder
+            | Self::OtherRefund
+            | Self::OtherMerchant
+            | Self::OtherAmount
+            | Self::OtherCurrency
+            | Self::Incomplete(_) => true,
             Self::TooLarge | Self::Status(_) | Self::Malformed(_) | Self::Unsigned | Self::BadSignature => false,
         }
     }
@@ -134,6 +140,7 @@ impl Distrust {
             Self::Unsigned => "unsigned",
             Self::BadSignature => "bad_signature",
             Self::OtherOrder => "other_order",
+            Self::OtherRefund => "other_refund",
             Self::OtherMerchant => "other_merchant",
             Self::OtherAmount => "other_amount",
             Self::OtherCurrency => "other_currency",

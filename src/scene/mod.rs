@@ -173,10 +173,7 @@ pub fn scene(view: &LaneLook, languages: &[Language], now: Tick) -> Scene {
 #[must_use]
 pub fn changes_at(view: &LaneLook, now: Tick) -> Option<Tick> {
     let state = view.state.filter(|_| !view.out_of_order)?;
-    let end = match state {
-        State::Armed => end_of(view.aside?)?,
-        other => view.since.after(shown_for(other)?),
-    };
+    let end = if state == State::Armed { end_of(view.aside?)? } else { view.since.after(shown_for(state)?) };
     (end > now).then_some(end)
 }
 
@@ -261,7 +258,8 @@ fn act(view: &LaneLook, now: Tick) -> Act {
         State::Declined => Act::plain("declined", Tone::Bad),
         State::Reversing => Act::plain("reversing", Tone::Wait),
         State::Reversed => Act::plain("reversed", Tone::Bad),
-        State::Canceled | State::Expired => Act::IDLE,
+        // A lane shows what happens at it; money is given back behind it.
+        State::PartiallyRefunded | State::Refunded | State::Canceled | State::Expired => Act::IDLE,
         State::NeedsAttention => Act::plain("needs_attention", Tone::Bad),
     }
 }
@@ -277,6 +275,8 @@ fn shown_for(state: State) -> Option<Duration> {
         | State::CustomerPaying
         | State::Verifying
         | State::Reversing
+        | State::PartiallyRefunded
+        | State::Refunded
         | State::Canceled
         | State::Expired
         | State::NeedsAttention => None,

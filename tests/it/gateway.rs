@@ -8,8 +8,8 @@ use shroff::dialect::{Dialect, Distrust, HttpReply, HttpRequest, REPLY_MAX, Stam
 use shroff::edge::clock::Clock;
 use shroff::edge::dice::Dice;
 use shroff::edge::gateway::{Doubt, Exchange, Gateway, GatewayError, NoAnswer, NotSent};
+use shroff::payment::Call;
 use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer};
-use shroff::payment::{Call, Op, Order};
 use shroff::words::Tick;
 use tokio::io::AsyncWriteExt;
 
@@ -426,7 +426,7 @@ impl Dialect for Bare {
         }
     }
 
-    fn read(&self, _: Op, _: &Order, _: &HttpReply) -> Result<Answer, Distrust> {
+    fn read(&self, _: &Call, _: &HttpReply) -> Result<Answer, Distrust> {
         Ok(Answer::Query(QueryAnswer::NotPaid))
     }
 }

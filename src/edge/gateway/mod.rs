@@ -225,7 +225,7 @@ impl Gateway {
             sent_at = None;
         }
         let result = match outcome {
-            Ok(Ok(reply)) => self.dialect.read(call.ask.op(), &call.order, &reply).map_err(Doubt::Distrust),
+            Ok(Ok(reply)) => self.dialect.read(call, &reply).map_err(Doubt::Distrust),
             Ok(Err(Failure::Reply(distrust))) => Err(Doubt::Distrust(distrust)),
             Ok(Err(Failure::Transport(error))) if sent_at.is_none() => Err(Doubt::NotSent(doubt::not_sent(&error))),
             Ok(Err(Failure::Transport(error))) => Err(Doubt::NoAnswer(doubt::no_answer(&error))),
@@ -273,7 +273,8 @@ fn is_throttled(answer: &Answer) -> bool {
             refusal.class() == Class::Throttled
         }
         Answer::Reverse(ReverseAnswer::NotDone { why, .. }) => *why == ReverseRefusal::SlowDown,
-        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) => false,
+        // A refund has limits of its own, an order's minute among them; they say nothing about other calls.
+        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) | Answer::RefundQuery(_) => false,
     }
 }
 

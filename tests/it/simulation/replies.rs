@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use shroff::payment::answer::{Class, PayAnswer, QueryAnswer, RefundAnswer, Refusal, ReverseAnswer, ReverseRefusal};
+use shroff::payment::answer::{
+    Class, PayAnswer, QueryAnswer, RefundAnswer, RefundRefusal, Refusal, ReverseAnswer, ReverseRefusal,
+};
 use shroff::payment::{Answer, Heard};
 use shroff::sim::book::{Fate, PayOutcome, Plan, QueryOutcome, RefundOutcome, ReverseOutcome, ReversePlan, State};
 
@@ -100,8 +102,21 @@ pub(crate) fn reverse(outcome: &ReverseOutcome) -> Heard {
 pub(crate) fn refund(outcome: &RefundOutcome) -> Heard {
     Heard::Answer(Answer::Refund(match outcome {
         RefundOutcome::Accepted { .. } => RefundAnswer::Accepted,
-        RefundOutcome::Refused { err_code } => RefundAnswer::NotDone(Refusal::new(Class::Unknown, err_code, "")),
+        RefundOutcome::Refused { err_code } => {
+            RefundAnswer::NotDone { why: refund_refusal(err_code), refusal: Refusal::new(Class::Unknown, err_code, "") }
+        }
     }))
+}
+
+fn refund_refusal(err_code: &str) -> RefundRefusal {
+    match err_code {
+        "NOTENOUGH" => RefundRefusal::NotEnough,
+        "FREQUENCY_LIMITED" | "INVALID_REQ_TOO_MUCH" => RefundRefusal::SlowDown,
+        "TRADE_OVERDUE" | "USER_ACCOUNT_ABNORMAL" => RefundRefusal::Definite,
+        "PARAM_ERROR" | "ORDERNOTEXIST" => RefundRefusal::OurFault,
+        "REFUND_FEE_MISMATCH" => RefundRefusal::Mismatch,
+        _ => RefundRefusal::Unsure,
+    }
 }
 
 /// Nothing here waits longer than the settle bound assumes.

@@ -224,7 +224,7 @@ impl World {
             Op::Query => Answer::Query(self.gateway.query(now)),
             Op::Reverse if busy => Answer::Reverse(not_done(true, ReverseRefusal::Other, "SYSTEMERROR")),
             Op::Reverse => Answer::Reverse(self.gateway.reverse(now, &mut self.chance)),
-            Op::Refund => Answer::Refund(self.gateway.refund(now)),
+            Op::Refund | Op::RefundQuery => Answer::Refund(self.gateway.refund(now)),
         }
     }
 

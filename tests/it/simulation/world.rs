@@ -341,6 +341,7 @@ impl World {
             currency: "HKD".parse().map_err(|_| "a currency")?,
             amount_max: 5_000_000,
             description: "Dining Hall".into(),
+            operator_max: None,
         };
         let seed = self.chance.draw();
         let mut till = Till::open(ledger, settings, seed, self.at()).map_err(|error| error.to_string())?;
@@ -501,7 +502,7 @@ impl World {
         let op = call.ask.op();
         let (code, out_refund_no) = match &call.ask {
             Ask::Pay(code) => (code.expose().to_owned(), String::new()),
-            Ask::Refund(number) => (String::new(), number.to_string()),
+            Ask::Refund(terms) | Ask::RefundQuery { terms, .. } => (String::new(), terms.out_refund_no.to_string()),
             Ask::Query | Ask::Reverse => (String::new(), String::new()),
         };
         let number = call.order.out_trade_no.to_string();
@@ -590,6 +591,7 @@ impl World {
                 let plan = if busy { replies::reverse_plan(&mut self.chance) } else { ReversePlan::Honest };
                 replies::reverse(&self.book.reverse(number, now, &plan))
             }
+            Op::RefundQuery => replies::no_word(),
             Op::Refund => {
                 let total = wire.amount.minor();
                 let request =
