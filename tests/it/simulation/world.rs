@@ -594,8 +594,15 @@ impl World {
             Op::RefundQuery => replies::no_word(),
             Op::Refund => {
                 let total = wire.amount.minor();
-                let request =
-                    RefundRequest { out_trade_no: number, out_refund_no: &wire.out_refund_no, total, refund: total };
+                let request = RefundRequest {
+                    out_trade_no: number,
+                    out_refund_no: &wire.out_refund_no,
+                    total,
+                    refund: total,
+                    desc: "",
+                    sent,
+                    copy: wire.copy,
+                };
                 let plan = if busy { RefundPlan::Refuses("NOTENOUGH".into()) } else { RefundPlan::Honest };
                 replies::refund(&self.book.refund(&request, now, &plan))
             }
