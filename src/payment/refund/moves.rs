@@ -35,6 +35,8 @@ const FIRST_POLL: Duration = Duration::from_secs(5);
 const LAST_POLL: Duration = Duration::from_secs(6 * 3600);
 /// Questions after which a refund that WeChat works on has taken a week.
 const POLLS_BEFORE_ALARM: u32 = 48;
+/// Questions in a row that did not tell whether it is known: some hours.
+const ASKS_BEFORE_ALARM: u32 = 12;
 /// Calls in vain before a person is called.
 const SENDS_BEFORE_ALARM: u32 = 6;
 /// The same where the shop's account was empty each time: three days.
@@ -129,7 +131,8 @@ impl Refund {
     /// Asks for the order's refunds from `page` on: there may be more of them than one answer lists.
     pub(super) fn ask(&self, it: &Unknown, page: u32, cx: &RefundContext<'_>) -> Move {
         let (asked, turn) = (it.asked.saturating_add(u32::from(page == 0)), Turn::Out(cx.edge_silent()));
-        let (next, _) = self.staged(Stage::Unknown(Unknown { asked, page, turn, ..it.clone() }));
+        let (mut next, _) = self.staged(Stage::Unknown(Unknown { asked, page, turn, ..it.clone() }));
+        next.alarm = next.alarm.or((asked >= ASKS_BEFORE_ALARM).then_some(Alarm::Unresolved));
         (next, Some(Ask::RefundQuery { terms: self.terms(), offset: page }))
     }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use shroff::payment::answer::{
-    Class, PayAnswer, QueryAnswer, RefundAnswer, RefundRefusal, Refusal, ReverseAnswer, ReverseRefusal,
+    Class, PayAnswer, QueryAnswer, RefundAnswer, RefundQueryAnswer, RefundRefusal, Refusal, ReverseAnswer,
+    ReverseRefusal,
 };
 use shroff::payment::{Answer, Heard};
 use shroff::sim::book::{Fate, PayOutcome, Plan, QueryOutcome, RefundOutcome, ReverseOutcome, ReversePlan, State};
@@ -81,6 +82,11 @@ pub(crate) fn query(outcome: &QueryOutcome) -> Heard {
 
 pub(crate) fn no_word() -> Heard {
     Heard::Answer(Answer::Query(QueryAnswer::NoWord(Refusal::new(Class::Unknown, "SYSTEMERROR", ""))))
+}
+
+pub(crate) fn no_word_of_a_refund() -> Heard {
+    let refusal = Refusal::new(Class::Unknown, "SYSTEMERROR", "");
+    Heard::Answer(Answer::RefundQuery(RefundQueryAnswer::NoWord(refusal)))
 }
 
 pub(crate) fn reverse(outcome: &ReverseOutcome) -> Heard {

@@ -31,7 +31,7 @@ fn t1_a_hostile_payment_never_loses_a_cent() {
 }
 
 /// Keeps nothing: T1 is about the table. It checks that no row changes without a line.
-struct Unchecked;
+pub(crate) struct Unchecked;
 
 impl Durable for Unchecked {
     type Error = std::convert::Infallible;
