@@ -11,6 +11,7 @@ mod man;
 mod offline;
 mod pay;
 mod payments;
+mod refund;
 mod say;
 mod serve;
 mod show;
@@ -51,6 +52,8 @@ enum Command {
     Show(show::ShowArgs),
     /// Cancel a payment
     Cancel(cancel::CancelArgs),
+    /// Give back a paid payment, or a part of it
+    Refund(refund::RefundArgs),
     /// List what a person must look at
     Attention(attention::AttentionArgs),
     /// Check the journal's hash chain and the ledger's integrity
@@ -82,6 +85,7 @@ pub fn run(args: Args) -> Exit {
         Command::Payments(args) => payments::run(path, &args),
         Command::Show(args) => show::run(path, &args),
         Command::Cancel(args) => cancel::run(path, &args),
+        Command::Refund(args) => refund::run(path, &args),
         Command::Attention(args) => attention::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Config(command) => config::run(path, &command),

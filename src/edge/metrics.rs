@@ -89,7 +89,7 @@ impl Metrics {
             "Payments with something left to do or to watch",
             new.unsettled.clone(),
         );
-        registry.register("attention_payments", "Payments a person must look at", new.attention.clone());
+        registry.register("attention_payments", "Payments and refunds a person must look at", new.attention.clone());
         registry.register("out_of_order", "1 while no sale is possible", new.out_of_order.clone());
         registry.register_with_unit(
             "ledger_commit_duration",
@@ -154,7 +154,7 @@ impl Metrics {
         self.unsettled.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// So many payments must be looked at by a person.
+    /// So many payments and refunds must be looked at by a person.
     pub fn attention(&self, count: usize) {
         self.attention.set(i64::try_from(count).unwrap_or(i64::MAX));
     }

@@ -24,6 +24,7 @@ mod gateway_tls;
 mod hostile;
 mod house;
 mod laws;
+mod ledger;
 mod scanner;
 mod scenarios;
 mod secrets;

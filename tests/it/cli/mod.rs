@@ -4,6 +4,7 @@ mod counter;
 mod ledger;
 mod pay;
 mod plain;
+mod refund;
 
 /// A payment code that pays, and the canary of these tests.
 const CODE: &str = "130000517967681395";

@@ -6,4 +6,4 @@ mod shop;
 
 pub(crate) use disk::BadDisk;
 pub(crate) use http::Client;
-pub(crate) use shop::{Shop, TOKEN};
+pub(crate) use shop::{SUPERVISOR, Shop, TOKEN};
