@@ -173,6 +173,7 @@ fn settings(config: &Config) -> Settings {
         currency: config.terminal.currency,
         amount_max: config.terminal.amount_max.minor(),
         description: config.terminal.description.clone(),
+        operator_max: config.refund.operator_max,
     }
 }
 

@@ -115,7 +115,7 @@ fn reversals_slow_down_and_call_a_person() {
             let answer = match op {
                 Op::Pay => Answer::Pay(PayAnswer::Refused(Refusal::new(Class::CustomerPaying, "USERPAYING", ""))),
                 Op::Reverse => Answer::Reverse(ReverseAnswer::Accepted { recall: true }),
-                Op::Query | Op::Refund => Answer::Query(QueryAnswer::CustomerPaying),
+                Op::Query | Op::Refund | Op::RefundQuery => Answer::Query(QueryAnswer::CustomerPaying),
             };
             if op == Op::Reverse {
                 reversals.push(now.tick);
@@ -187,6 +187,7 @@ fn till_over(ledger: Ledger) -> Till {
         currency: "HKD".parse().expect("a currency"),
         amount_max: 5_000_000,
         description: "Dining Hall".into(),
+        operator_max: None,
     };
     Till::open(ledger, settings, 1, at(0)).expect("a till")
 }

@@ -4,6 +4,7 @@
 
 pub(in crate::dialect) mod codes;
 mod read;
+mod refund;
 mod sign;
 mod write;
 mod xml;
@@ -11,7 +12,7 @@ mod xml;
 pub use sign::SignType;
 
 use super::{Dialect, Distrust, HttpReply, HttpRequest, Merchant, Proof, Stamp};
-use crate::payment::{Answer, Call, Op, Order};
+use crate::payment::{Answer, Call};
 use crate::words::Secret;
 
 /// The XML API with one merchant's identity and key.
@@ -35,7 +36,7 @@ impl Dialect for V2 {
         self.request(call, stamp)
     }
 
-    fn read(&self, op: Op, order: &Order, reply: &HttpReply, _: &Proof<'_>) -> Result<Answer, Distrust> {
-        self.answer(op, order, reply)
+    fn read(&self, call: &Call, reply: &HttpReply, _: &Proof<'_>) -> Result<Answer, Distrust> {
+        self.answer(call, reply)
     }
 }

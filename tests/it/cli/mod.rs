@@ -5,6 +5,7 @@ mod ledger;
 mod pay;
 mod plain;
 mod reconcile;
+mod refund;
 mod scanners;
 
 /// A payment code that pays, and the canary of these tests.
