@@ -130,6 +130,7 @@ fn of_trouble(trouble: &Trouble) -> Exit {
     match trouble {
         Trouble::Unreachable { .. } | Trouble::Broken { .. } | Trouble::Strange { .. } => Exit::Unreachable,
         Trouble::Denied { .. } => Exit::Denied,
+        Trouble::Refused(refused) if refused.is_forbidden() => Exit::Denied,
         Trouble::Refused(refused) if refused.retryable => Exit::Later,
         Trouble::Refused(_) => Exit::Data,
     }

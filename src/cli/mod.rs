@@ -17,6 +17,7 @@ mod pay;
 mod payments;
 mod progress;
 pub mod reconcile;
+mod refund;
 mod resolve;
 mod say;
 mod scan;
@@ -60,6 +61,8 @@ enum Command {
     Show(show::ShowArgs),
     /// Cancel a payment
     Cancel(cancel::CancelArgs),
+    /// Give back a paid payment, or a part of it
+    Refund(refund::RefundArgs),
     /// List what a person must look at
     Attention(attention::AttentionArgs),
     /// List what could be a scanner, with the lines that name it in the configuration
@@ -121,6 +124,7 @@ pub fn run(args: Args) -> Exit {
         Command::Payments(args) => payments::run(path, &args),
         Command::Show(args) => show::run(path, &args),
         Command::Cancel(args) => cancel::run(path, &args),
+        Command::Refund(args) => refund::run(path, &args),
         Command::Attention(args) => attention::run(path, &args),
         Command::Devices(args) => devices::run(&args),
         Command::Scan(args) => scan::run(&args),

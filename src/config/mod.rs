@@ -18,7 +18,7 @@ mod secrets;
 
 use std::path::{Path, PathBuf};
 
-pub use checked::{Api, Tcp, Terminal};
+pub use checked::{Api, Refund, Tcp, Terminal};
 pub use devices::{Display, DisplayKind, Scanner, VfdProtocol};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use gateway::{BaseUrl, ClientIdentity, Gateway, GatewayApi, PlatformKey, SignType, TerminalIp, V2, V3};
@@ -54,6 +54,8 @@ pub struct Config {
     pub ledger_path: PathBuf,
     /// The doors for the POS.
     pub api: Api,
+    /// Who may give money back.
+    pub refund: Refund,
     /// The lanes; at least one, each with its own id.
     pub lanes: Vec<LaneId>,
     /// The scanners, each of one of the lanes.
@@ -106,6 +108,8 @@ fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Co
     let policy = policy::policy(&mut Reader::new("policy", raw.one("policy"), errors));
     let ledger_path = checked::ledger(&mut Reader::new("ledger", raw.one("ledger"), errors), secrets.beside);
     let api = checked::api(&mut Reader::new("api", raw.one("api"), errors), secrets);
+    let supervised = api.as_ref().is_none_or(|api| api.supervisor.is_some());
+    let refund = checked::refund(&mut Reader::new("refund", raw.one("refund"), errors), supervised);
     let counter = devices::counter(raw, errors);
     let counter = counter?;
     Some(Config {
@@ -114,6 +118,7 @@ fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Co
         policy: policy?,
         ledger_path: ledger_path?,
         api: api?,
+        refund: refund?,
         lanes: counter.lanes,
         scanners: counter.scanners,
         displays: counter.displays,

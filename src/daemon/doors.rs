@@ -105,6 +105,7 @@ pub(super) fn api_config(config: &Config) -> ApiConfig {
     ApiConfig {
         origins: config.api.origins.clone(),
         token: config.api.tcp.as_ref().map(|tcp| tcp.token.clone()),
+        supervisor: config.api.supervisor.clone(),
         language: config.terminal.language,
         display_languages: config.terminal.display_languages.clone(),
         lanes: config.lanes.clone(),

@@ -23,7 +23,7 @@ use crate::edge::dice::Dice;
 use crate::edge::gateway::{Doubt, Exchange, Gateway, GatewayError};
 use crate::edge::metrics::Metrics;
 use crate::ledger::{Birth, Ledger, LedgerError, Reader};
-use crate::payment::answer::ReverseAnswer;
+use crate::payment::answer::{RefundAnswer, ReverseAnswer};
 use crate::payment::{Answer, Heard};
 use crate::till::{Outgoing, Settings, Till};
 use crate::words::{OutTradeNo, Secret, WallTime};
@@ -180,6 +180,7 @@ fn settings(config: &Config) -> Settings {
         currency: config.terminal.currency,
         amount_max: config.terminal.amount_max.minor(),
         description: config.terminal.description.clone(),
+        operator_max: config.refund.operator_max,
     }
 }
 
@@ -202,7 +203,7 @@ fn call(
         let Exchange { sent_at: sent, result } = gateway.exchange(&call).await;
         let number = call.order.out_trade_no;
         match &result {
-            Ok(answer) => tell_refused_reversal(&number, answer),
+            Ok(answer) => tell_refusal(&number, answer),
             Err(doubt) => warn!(out_trade_no = %number, op = op.word(), why = %doubt, "no answer that counts"),
         }
         let unreachable = match &result {
@@ -270,10 +271,16 @@ fn note_reach(board: &watch::Sender<Board>, unreachable: Option<String>) {
     });
 }
 
-/// A reversal that was refused is worth its reason in the log: a person may have to act on it.
-fn tell_refused_reversal(number: &OutTradeNo, answer: &Answer) {
-    if let Answer::Reverse(ReverseAnswer::NotDone { refusal, recall, .. }) = answer {
-        warn!(out_trade_no = %number, err_code = refusal.code(), text = refusal.text(), recall, "not reversed yet");
+/// A reversal or a refund that was refused is worth its reason in the log: a person may have to act on it.
+fn tell_refusal(number: &OutTradeNo, answer: &Answer) {
+    match answer {
+        Answer::Reverse(ReverseAnswer::NotDone { refusal, recall, .. }) => {
+            warn!(out_trade_no = %number, err_code = refusal.code(), text = refusal.text(), recall, "not reversed yet");
+        }
+        Answer::Refund(RefundAnswer::NotDone { refusal, .. }) => {
+            warn!(out_trade_no = %number, err_code = refusal.code(), text = refusal.text(), "not refunded yet");
+        }
+        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) | Answer::RefundQuery(_) => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::payment::{Answer, Call, Op, Order};
+use crate::payment::{Answer, Call};
 use crate::words::WallTime;
 
 mod keys;
@@ -27,12 +27,12 @@ pub trait Dialect: Send + Sync {
     /// Writes and signs the request for `call`.
     fn write(&self, call: &Call, stamp: &Stamp) -> HttpRequest;
 
-    /// Reads a reply to `op` about `order`, in this order, and stops at the first failure: size → form → signature →
-    /// is it about our order, merchant, amount and currency → meaning.
+    /// Reads a reply to `call`, in this order, and stops at the first failure: size → form → signature → is it about our
+    /// order or refund, merchant, amount and currency → meaning.
     ///
     /// # Errors
     /// When the reply must not be believed. The caller journals it and goes on as if there had been no answer.
-    fn read(&self, op: Op, order: &Order, reply: &HttpReply, proof: &Proof<'_>) -> Result<Answer, Distrust>;
+    fn read(&self, call: &Call, reply: &HttpReply, proof: &Proof<'_>) -> Result<Answer, Distrust>;
 
     /// How to come by a day's statement; none where this version does not.
     fn statements(&self) -> Option<&dyn Statements> {
@@ -148,6 +148,9 @@ pub enum Distrust {
     /// A signed reply about another order.
     #[error("the reply is signed but about another order")]
     OtherOrder,
+    /// A signed reply about another refund.
+    #[error("the reply is signed but about another refund")]
+    OtherRefund,
     /// A signed reply about another merchant, sub-merchant or appid.
     #[error("the reply is signed but about another merchant or appid")]
     OtherMerchant,
@@ -167,9 +170,12 @@ impl Distrust {
     #[must_use]
     pub fn is_incident(self) -> bool {
         match self {
-            Self::OtherOrder | Self::OtherMerchant | Self::OtherAmount | Self::OtherCurrency | Self::Incomplete(_) => {
-                true
-            }
+            Self::OtherOrder
+            | Self::OtherRefund
+            | Self::OtherMerchant
+            | Self::OtherAmount
+            | Self::OtherCurrency
+            | Self::Incomplete(_) => true,
             Self::TooLarge
             | Self::Status(_)
             | Self::Malformed(_)
@@ -198,6 +204,7 @@ impl Distrust {
             Self::UnknownKey => "unknown_key",
             Self::Stale => "stale",
             Self::OtherOrder => "other_order",
+            Self::OtherRefund => "other_refund",
             Self::OtherMerchant => "other_merchant",
             Self::OtherAmount => "other_amount",
             Self::OtherCurrency => "other_currency",

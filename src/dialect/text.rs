@@ -3,6 +3,9 @@
 /// `body`, `description` and `attach` have 127 or 128 of an unstated unit: bytes are the safe reading.
 pub(super) const TEXT_BYTES: usize = 127;
 
+/// `refund_desc` and `reason` have 80 of an unstated unit: bytes are the safe reading.
+pub(super) const REFUND_TEXT_BYTES: usize = 80;
+
 /// `text` on one line without what XML or a display cannot carry, trimmed, and at most `bytes` long, cut between two characters.
 pub(super) fn cut(text: &str, bytes: usize) -> String {
     let mut out = String::with_capacity(text.len());

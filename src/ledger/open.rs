@@ -13,7 +13,7 @@ use crate::words::{Secret, TerminalId};
 /// Older versions can corrupt a WAL file that two connections write and checkpoint (SQLite, "The WAL-reset bug").
 const SQLITE_MIN: i32 = 3_051_003;
 /// Migrations, oldest first; the file's `user_version` counts those it has seen.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 /// `O_NOFOLLOW` of Linux on every architecture we build for that has it at this value (x86-64, arm64 differ, so ask).
 const NOFOLLOW: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW;
 

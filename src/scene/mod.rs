@@ -258,7 +258,8 @@ fn act(view: &LaneLook, now: Tick) -> Act {
         State::Declined => Act::plain("declined", Tone::Bad),
         State::Reversing => Act::plain("reversing", Tone::Wait),
         State::Reversed => Act::plain("reversed", Tone::Bad),
-        State::Canceled | State::Expired => Act::IDLE,
+        // A lane shows what happens at it; money is given back behind it.
+        State::PartiallyRefunded | State::Refunded | State::Canceled | State::Expired => Act::IDLE,
         State::NeedsAttention => Act::plain("needs_attention", Tone::Bad),
     }
 }
@@ -274,6 +275,8 @@ fn shown_for(state: State) -> Option<Duration> {
         | State::CustomerPaying
         | State::Verifying
         | State::Reversing
+        | State::PartiallyRefunded
+        | State::Refunded
         | State::Canceled
         | State::Expired
         | State::NeedsAttention => None,

@@ -71,7 +71,8 @@ fn the_example_is_a_configuration_and_so_is_everything_it_offers() {
     let config = shop.load(&all_switched_on(EXAMPLE)).expect("the example with every key set");
     assert_eq!(config.scanners.len(), 1);
     assert_eq!(config.displays.len(), 1);
-    assert!(config.api.tcp.is_some());
+    assert!(config.api.tcp.is_some() && config.api.supervisor.is_some());
+    assert_eq!(config.refund.operator_max, Some(50_000));
     assert!(config.gateway.sub_mch_id.is_some() && config.gateway.extra_roots.is_some());
     let v3 = all_switched_on(EXAMPLE).replace("api = \"v2\"", "api = \"v3\"");
     let GatewayApi::V3(v3) = shop.load(&v3).expect("the same for v3").gateway.api else { panic!("v3 was asked for") };
@@ -257,6 +258,28 @@ fn a_door_on_the_network_is_refused_and_a_door_needs_a_token() {
 }
 
 #[test]
+fn a_limit_of_refunds_needs_a_supervisor_who_is_nobody_else() {
+    let shop = Shop::new();
+    shop.write("v2.key", V2_KEY, 0o600);
+    shop.write("token", &"0123456789abcdef".repeat(4), 0o600);
+    shop.write("boss", &"fedcba9876543210".repeat(4), 0o600);
+    let with = |api: &str, max: &str| format!("{SMALLEST}[api]\n{api}\n[refund]\noperator_max = {max}\n");
+    let boss = "supervisor_token_file = \"boss\"";
+    for (max, limit) in [("\"\"", None), ("0", Some(0)), ("1000000000", Some(1_000_000_000))] {
+        assert_eq!(shop.load(&with(boss, max)).expect("loads").refund.operator_max, limit);
+    }
+    assert_eq!(shop.load(SMALLEST).expect("loads").refund.operator_max, None);
+    for max in ["1000000001", "-1", "0.5", "\"all\"", "true"] {
+        shop.refuses(&with(boss, max), &["refund.operator_max holds", "or \"\" for no limit"]);
+    }
+    shop.refuses(&with("", "0"), &["refund.operator_max is set", "api.supervisor_token_file"]);
+    let both = "listen = \"127.0.0.1:0\"\ntoken_file = \"token\"\nsupervisor_token_file = \"token\"";
+    shop.refuses(&with(both, "0"), &["api.supervisor_token_file", "holds the token of api.token_file"]);
+    shop.write("short", "0123456789", 0o600);
+    shop.refuses(&with("supervisor_token_file = \"short\"", "0"), &["short does not hold a token"]);
+}
+
+#[test]
 fn two_things_never_share_a_name_or_a_port() {
     let shop = Shop::new();
     shop.write("v2.key", V2_KEY, 0o600);
@@ -390,6 +413,7 @@ impl Shop {
         for name in ["v2.key", "apiv3.key", "api.token"] {
             self.write(name, &secret, 0o600);
         }
+        self.write("supervisor.token", &"fedcba9876543210".repeat(2), 0o600);
         self.write("apiclient_cert.pem", &MERCHANT.cert_pem, 0o644);
         self.write("extra-root.pem", &MERCHANT.cert_pem, 0o644);
         self.write("apiclient_key.pem", &MERCHANT.key_pem, 0o600);

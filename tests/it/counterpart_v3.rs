@@ -103,11 +103,11 @@ pub(crate) fn good(status: u16, body: String) -> HttpReply {
     signed(&PLATFORM, status, body, NOW)
 }
 
-/// An object of these members; one with an empty value is left out.
+/// An object of these members; one with an empty value is left out, but for a refund's status.
 fn object(members: &[(&str, String)]) -> String {
     let members: Vec<String> = members
         .iter()
-        .filter(|(_, value)| !value.is_empty() && value != "\"\"")
+        .filter(|(name, value)| *name == "status" || (!value.is_empty() && value != "\"\""))
         .map(|(name, value)| format!("\"{name}\":{value}"))
         .collect();
     format!("{{{}}}", members.join(","))
@@ -178,7 +178,7 @@ impl Counterpart for V3Counterpart {
 
     fn error(&self, _: Op, code: &str, message: &str, _: &Facts) -> HttpReply {
         let status = match code {
-            "ORDERNOTEXIST" => 404,
+            "ORDERNOTEXIST" | "REFUNDNOTEXIST" => 404,
             "SYSTEMERROR" => 500,
             "RATE_LIMITED" => 429,
             "NOAUTH" => 403,
@@ -192,14 +192,27 @@ impl Counterpart for V3Counterpart {
         if op == Op::Reverse {
             return good(204, String::new());
         }
-        let amount = object(&[("refund", number(facts.total)), ("currency", text(facts.currency))]);
+        let amount = object(&[
+            ("refund", number(facts.refund)),
+            ("total", number(facts.total)),
+            ("currency", text(facts.currency)),
+            ("payer_refund", "1104".to_owned()),
+            ("payer_currency", text("CNY")),
+        ]);
         let mut members = vec![
-            ("id", text("50000000382019052709732678859")),
+            ("id", text("50300099990000000000000001")),
             ("out_trade_no", text(facts.out_trade_no)),
-            ("out_refund_no", text("R-T01K7Q2M9XB00000001")),
+            ("out_refund_no", text(facts.out_refund_no)),
             ("create_time", text("2026-11-21T11:38:26+08:00")),
             ("amount", amount),
         ];
+        if op == Op::RefundQuery {
+            members.extend([
+                ("channel", text("ORIGINAL")),
+                ("status", text(facts.refund_status)),
+                ("success_time", text("2026-11-22T09:00:00+08:00")),
+            ]);
+        }
         members.extend(who(facts));
         good(200, object(&members))
     }

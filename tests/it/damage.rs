@@ -6,11 +6,11 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use shroff::dialect::v2::SignType;
 use shroff::dialect::{HttpReply, Stamp};
-use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer, RefundAnswer, ReverseAnswer};
+use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer, RefundAnswer, RefundQueryAnswer, ReverseAnswer};
 use shroff::payment::{Ask, Call, Op, Order};
 use shroff::words::WallTime;
 
-use crate::counterpart::{Counterpart, TRUE, V2Counterpart, merchant, order};
+use crate::counterpart::{Counterpart, TRUE, V2Counterpart, call, merchant, order};
 use crate::counterpart_v3::{V3Counterpart, v3};
 use crate::hostile::good;
 
@@ -24,7 +24,7 @@ fn gateway() -> impl Strategy<Value = Arc<dyn Counterpart>> {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    prop_oneof![Just(Op::Pay), Just(Op::Query), Just(Op::Reverse), Just(Op::Refund)]
+    prop_oneof![Just(Op::Pay), Just(Op::Query), Just(Op::Reverse), Just(Op::Refund), Just(Op::RefundQuery)]
 }
 
 /// One thing that can happen to bytes on their way.
@@ -89,8 +89,9 @@ fn means_something(answer: &Answer) -> bool {
         Answer::Pay(PayAnswer::Failed { .. })
         | Answer::Query(QueryAnswer::NoWord(_))
         | Answer::Reverse(ReverseAnswer::NotDone { recall: true, .. })
-        | Answer::Refund(RefundAnswer::NotDone(_)) => false,
-        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) => true,
+        | Answer::Refund(RefundAnswer::NotDone { .. })
+        | Answer::RefundQuery(RefundQueryAnswer::NoWord(_)) => false,
+        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) | Answer::RefundQuery(_) => true,
     }
 }
 
@@ -98,13 +99,13 @@ proptest! {
     #[test]
     fn damaged_bytes_say_what_was_signed_or_nothing(gateway in gateway(), op in op(), damages in prop::collection::vec(damage(), 1..4)) {
         let mut reply = good(gateway.as_ref(), op, &TRUE);
-        let said = gateway.read(op, &order(), &reply);
+        let said = gateway.read(&call(op), &reply);
         for damage in &damages {
             if !reply.body.is_empty() {
                 apply(damage, &mut reply.body);
             }
         }
-        if let Ok(answer) = gateway.read(op, &order(), &reply)
+        if let Ok(answer) = gateway.read(&call(op), &reply)
             && means_something(&answer)
         {
             // Only blanks between fields or another spelling of the same text can have changed.
@@ -124,7 +125,7 @@ proptest! {
         ],
     ) {
         let reply = HttpReply { status, headers: Vec::new(), body };
-        if let Ok(answer) = gateway.read(op, &order(), &reply) {
+        if let Ok(answer) = gateway.read(&call(op), &reply) {
             prop_assert!(!means_something(&answer), "{:?}", answer);
         }
     }
@@ -135,16 +136,16 @@ proptest! {
         description in any::<String>(),
         attach in any::<String>(),
     ) {
-        let call = Call {
+        let pay = Call {
             order: Order { description, attach, ..order() },
             ask: Ask::Pay("134539517967686076".parse().expect("a code")),
         };
         let stamp = Stamp { nonce: "f6868b9b16bf4893958afd4a46d73422".to_owned(), time: WallTime::from_millis(0) };
-        let request = gateway.dialect().write(&call, &stamp);
+        let request = gateway.dialect().write(&pay, &stamp);
         // Our own reader verifies it and finds that it is a request, not a reply.
         let reply = HttpReply { status: 200, headers: Vec::new(), body: request.body.to_vec() };
         prop_assert_eq!(
-            gateway.read(Op::Pay, &order(), &reply),
+            gateway.read(&call(Op::Pay), &reply),
             Err(shroff::dialect::Distrust::Malformed("no return_code"))
         );
         prop_assert!(gateway.accepts(&request.body), "{}", String::from_utf8_lossy(&request.body));

@@ -14,7 +14,7 @@ use shroff::dialect::{
     Statements, Warrant,
 };
 use shroff::edge::gateway::{Doubt, DownloadError, Fetched, Gateway, NoAnswer, NotSent, Progress, Statement};
-use shroff::payment::{Answer, Call, Op, Order};
+use shroff::payment::{Answer, Call};
 use shroff::sim::book::{PayRequest, Plan};
 use shroff::sim::gateway::{Gateway as SimGateway, Options};
 use shroff::words::{Day, Money};
@@ -373,7 +373,7 @@ impl Dialect for Signed {
         unreachable!("only a statement is asked for")
     }
 
-    fn read(&self, _: Op, _: &Order, _: &HttpReply, _: &Proof<'_>) -> Result<Answer, Distrust> {
+    fn read(&self, _: &Call, _: &HttpReply, _: &Proof<'_>) -> Result<Answer, Distrust> {
         unreachable!("only a statement is asked for")
     }
 

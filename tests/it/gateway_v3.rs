@@ -9,10 +9,10 @@ use shroff::dialect::{Distrust, Merchant};
 use shroff::edge::clock::Clock;
 use shroff::edge::dice::Dice;
 use shroff::edge::gateway::{Doubt, Exchange, Gateway, GatewayConfig, NotSent};
-use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer, ReverseAnswer};
-use shroff::payment::{Ask, Call, Order};
-use shroff::sim::book::Op;
-use shroff::sim::faults::{Forgery, Rule};
+use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer, RefundAnswer, RefundQueryAnswer, ReverseAnswer};
+use shroff::payment::{Ask, Call, Order, Terms};
+use shroff::sim::book::{Op, RefundState};
+use shroff::sim::faults::{Deed, Forgery, RefundWord, Rule};
 use shroff::sim::gateway as sim;
 use shroff::words::Secret;
 
@@ -103,9 +103,25 @@ async fn everything_that_is_said_is_understood_and_answered() {
     }
     let absent = way.exchange(&Call { order: numbered(2), ask: Ask::Query }).await;
     assert_eq!(absent.result, Ok(Answer::Query(QueryAnswer::Absent)));
-    let refund = Ask::Refund("T01K7Q2M9XB00000001R".parse().expect("a refund number"));
-    let refunded = way.exchange(&Call { order: known, ask: refund }).await;
-    assert!(matches!(refunded.result, Ok(Answer::Refund(_))), "{refunded:?}");
+    let terms = |number: &str| Terms {
+        out_refund_no: number.parse().expect("a refund number"),
+        amount: known.amount,
+        reason: Some("wrong dish".to_owned()),
+    };
+    let (ours, nobodys) = (terms("T01K7Q2M9XB00000001F"), terms("T01K7Q2M9XB00000002F"));
+    let slow = Deed::RefundFate { refund: RefundWord::Arrives, after_ms: 3_600_000 };
+    world.gateway.add(Rule::always(Op::Refund, slow));
+    let refunded = way.exchange(&Call { order: known.clone(), ask: Ask::Refund(ours.clone()) }).await;
+    assert_eq!(refunded.result, Ok(Answer::Refund(RefundAnswer::Accepted)));
+    let asked = async |terms: &Terms| {
+        let ask = Ask::RefundQuery { terms: terms.clone(), offset: 0 };
+        way.exchange(&Call { order: known.clone(), ask }).await.result
+    };
+    assert_eq!(asked(&ours).await, Ok(Answer::RefundQuery(RefundQueryAnswer::Processing)));
+    world.gateway.with_book(|book, now| book.refund_ends("T01K7Q2M9XB00000001F", RefundState::Success, now));
+    let Ok(Answer::RefundQuery(RefundQueryAnswer::Refunded(receipt))) = asked(&ours).await else { unreachable!() };
+    assert!(receipt.refund_id.is_some() && receipt.refunded_at.is_some(), "{receipt:?}");
+    assert_eq!(asked(&nobodys).await, Ok(Answer::RefundQuery(RefundQueryAnswer::Absent)));
     let reversed = way.exchange(&Call { order: numbered(3), ask: Ask::Reverse }).await;
     assert_eq!(reversed.result, Ok(Answer::Reverse(ReverseAnswer::Accepted { recall: false })));
     assert_eq!((world.gateway.book().net("T01K7Q2M9XB00000001"), world.gateway.lists()), (0, 1));

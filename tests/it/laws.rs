@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shroff::ledger::{Birth, Ledger};
-use shroff::payment::{Change, Durable, Facts, Mint, Payment, Policy};
+use shroff::payment::{Change, Durable, Facts, Mint, Payment, Policy, Refund, RefundContext, RefundFacts};
 use shroff::till::{NewPayment, ScanVerdict, Settings, Till};
 use shroff::words::{Money, Now, Secret, Tick, WallTime};
 
@@ -28,6 +28,28 @@ fn a_step_gives_no_call_when_the_save_failed() {
     };
     let code = "134539517967686076".parse().expect("a code");
     let step = Payment::collect(facts(), at(1)).and_scan(code, mint, &Policy::default(), at(1));
+    assert_eq!(step.commit(&mut Broken).expect_err("nothing was kept"), "the disk is full");
+}
+
+#[test]
+fn a_refunds_step_gives_no_call_when_the_save_failed() {
+    let policy = Policy::default();
+    let cx = RefundContext { now: at(1), policy: &policy, luck: 0, free_at: Tick::default() };
+    let money = |minor| Money::new(minor, "HKD".parse().expect("a currency")).expect("money");
+    let facts = RefundFacts {
+        reference: "refund-1".parse().expect("a refund_ref"),
+        out_refund_no: "T01K7Q2M9XB00000002F".parse().expect("a number"),
+        payment: "T01-A-1".parse().expect("a ref"),
+        out_trade_no: "T01K7Q2M9XB00000001".parse().expect("a number"),
+        transaction_id: "4200000001".parse().expect("an id"),
+        amount: money(1200),
+        total: money(8800),
+        reason: "wrong dish".into(),
+        operator: String::new(),
+        supervised: false,
+        created_at: at(1).wall,
+    };
+    let step = Refund::request(facts, &cx);
     assert_eq!(step.commit(&mut Broken).expect_err("nothing was kept"), "the disk is full");
 }
 
@@ -115,7 +137,7 @@ fn reversals_slow_down_and_call_a_person() {
             let answer = match op {
                 Op::Pay => Answer::Pay(PayAnswer::Refused(Refusal::new(Class::CustomerPaying, "USERPAYING", ""))),
                 Op::Reverse => Answer::Reverse(ReverseAnswer::Accepted { recall: true }),
-                Op::Query | Op::Refund => Answer::Query(QueryAnswer::CustomerPaying),
+                Op::Query | Op::Refund | Op::RefundQuery => Answer::Query(QueryAnswer::CustomerPaying),
             };
             if op == Op::Reverse {
                 reversals.push(now.tick);
@@ -187,6 +209,7 @@ fn till_over(ledger: Ledger) -> Till {
         currency: "HKD".parse().expect("a currency"),
         amount_max: 5_000_000,
         description: "Dining Hall".into(),
+        operator_max: None,
     };
     Till::open(ledger, settings, 1, at(0)).expect("a till")
 }

@@ -27,6 +27,7 @@ mod gateway_v3;
 mod hostile;
 mod house;
 mod laws;
+mod ledger;
 mod reconcile;
 mod scanner;
 mod scanner_kinds;

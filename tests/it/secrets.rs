@@ -12,7 +12,7 @@ use shroff::payment::{Ask, Call, Facts, Heard, Mint, Op, Payment, Policy};
 use shroff::till::NewPayment;
 use shroff::words::{AuthCode, Money, Now, Secret, Tick, WallTime};
 
-use crate::counterpart::{Counterpart, TRUE, V2Counterpart, merchant, order, v2};
+use crate::counterpart::{Counterpart, TRUE, V2Counterpart, call, merchant, order, v2};
 use crate::hostile::good;
 use crate::wire::{config, gateway_in, nobody};
 
@@ -71,13 +71,13 @@ fn a_reply_that_is_not_believed_is_not_quoted() {
         let reply = good(&gateway, op, &TRUE);
         assert!(String::from_utf8_lossy(&reply.body).contains(openid), "the reply does carry it");
         shows_none_of(openid, &reply);
-        let doubt = gateway.read(op, &order(), &gateway.forged(reply)).expect_err("forged");
+        let doubt = gateway.read(&call(op), &gateway.forged(reply)).expect_err("forged");
         hides(openid, &format!("{doubt} {doubt:?} {}", doubt.word()));
     }
     // A gateway that echoes our code in its own words must not make us keep it.
     let text = format!("auth_code {CODE} is invalid");
     let reply = gateway.error(Op::Pay, "AUTH_CODE_INVALID", &text, &TRUE);
-    let answer = gateway.read(Op::Pay, &order(), &reply).expect("signed");
+    let answer = gateway.read(&call(Op::Pay), &reply).expect("signed");
     shows_none_of(CODE, &answer);
     shows_none_of(CODE, &shroff::payment::Note::answered(Op::Pay, &answer));
     shows_none_of(CODE, &Heard::Answer(answer));

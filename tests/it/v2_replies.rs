@@ -6,7 +6,7 @@ use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer};
 use shroff::payment::{Op, Order};
 use shroff::words::{Money, Secret};
 
-use crate::counterpart::{Counterpart, NOTHING, TRUE, V2Counterpart, merchant, order};
+use crate::counterpart::{Counterpart, NOTHING, TRUE, V2Counterpart, about, call, merchant, order};
 
 /// The known answers' real reply of a real server, with its key.
 fn real() -> (String, Secret) {
@@ -28,7 +28,7 @@ fn read(xml: &str, key: &Secret, sign_type: SignType, minor: u64) -> Result<Answ
         ..order()
     };
     let reply = HttpReply { status: 200, headers: Vec::new(), body: xml.as_bytes().to_vec() };
-    V2::new(direct, key.clone(), sign_type).read(Op::Query, &order, &reply, &NOTHING)
+    V2::new(direct, key.clone(), sign_type).read(&about(Op::Query, order), &reply, &NOTHING)
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn a_currency_that_is_not_named_is_yuan_and_never_the_shops() {
     let facts = crate::counterpart::Facts { currency: "", ..TRUE };
     let yuan = Order { amount: Money::new(8800, "CNY".parse().expect("a currency")).expect("an amount"), ..order() };
     let reply = gateway.paid(Op::Pay, &facts);
-    assert!(matches!(gateway.read(Op::Pay, &yuan, &reply), Ok(Answer::Pay(PayAnswer::Paid(_)))));
-    assert_eq!(gateway.read(Op::Pay, &order(), &reply), Err(Distrust::OtherCurrency));
+    assert!(matches!(gateway.read(&about(Op::Pay, yuan), &reply), Ok(Answer::Pay(PayAnswer::Paid(_)))));
+    assert_eq!(gateway.read(&call(Op::Pay), &reply), Err(Distrust::OtherCurrency));
 }
 
 #[test]
@@ -81,9 +81,9 @@ fn a_sub_appid_is_compared_when_we_have_one() {
         ("out_trade_no", TRUE.out_trade_no),
     ]);
     let not_paid = Ok(Answer::Query(QueryAnswer::NotPaid));
-    assert_eq!(gateway.read(Op::Query, &order(), &reply), not_paid);
-    assert_eq!(with("wx8888888888888888").read(Op::Query, &order(), &reply, &NOTHING), not_paid);
-    assert_eq!(with("wx8888888888888889").read(Op::Query, &order(), &reply, &NOTHING), Err(Distrust::OtherMerchant));
+    assert_eq!(gateway.read(&call(Op::Query), &reply), not_paid);
+    assert_eq!(with("wx8888888888888888").read(&call(Op::Query), &reply, &NOTHING), not_paid);
+    assert_eq!(with("wx8888888888888889").read(&call(Op::Query), &reply, &NOTHING), Err(Distrust::OtherMerchant));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_direct_merchant_does_not_believe_a_reply_about_somebodys_sub_merchant() {
         SignType::Md5,
     );
     let reply = V2Counterpart::new(SignType::Md5).paid(Op::Pay, &TRUE);
-    assert_eq!(direct.read(Op::Pay, &order(), &reply, &NOTHING), Err(Distrust::OtherMerchant));
+    assert_eq!(direct.read(&call(Op::Pay), &reply, &NOTHING), Err(Distrust::OtherMerchant));
 }
 
 #[test]

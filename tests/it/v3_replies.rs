@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use shroff::dialect::{Distrust, HttpReply, Merchant, Proof};
 use shroff::payment::Op;
-use shroff::payment::answer::{Answer, Class, PayAnswer, QueryAnswer, ReverseAnswer, ReverseRefusal};
+use shroff::payment::answer::{
+    Answer, Class, PayAnswer, QueryAnswer, RefundAnswer, RefundQueryAnswer, RefundRefusal, ReverseAnswer,
+    ReverseRefusal,
+};
 use shroff::words::WallTime;
 
-use crate::counterpart::{Counterpart, TRUE, merchant, order};
+use crate::counterpart::{Counterpart, TRUE, call, merchant};
 use crate::counterpart_v3::{MERCHANT, NEXT_PLATFORM, NOW, PLATFORM, V3Counterpart, good, signed, v3};
 
 fn read(op: Op, reply: &HttpReply) -> Result<Answer, Distrust> {
-    V3Counterpart::new().read(op, &order(), reply)
+    V3Counterpart::new().read(&call(op), reply)
 }
 
 fn refused(answer: Result<Answer, Distrust>) -> Class {
@@ -99,8 +102,62 @@ fn an_error_nobody_signed_is_no_evidence() {
 }
 
 #[test]
+fn an_error_about_a_refund_nobody_signed_fails_nothing() {
+    for (status, code, means) in [
+        (404, "REFUND_NOT_EXIST", RefundRefusal::Unsure),
+        (404, "ORDER_NOT_EXIST", RefundRefusal::Unsure),
+        (400, "TRADE_OVERDUE", RefundRefusal::Unsure),
+        (400, "OUT_REFUND_NO_USED", RefundRefusal::Unsure),
+        (401, "SIGN_ERROR", RefundRefusal::Unsure),
+        (403, "NOT_ENOUGH", RefundRefusal::NotEnough),
+        (429, "RATE_LIMITED", RefundRefusal::SlowDown),
+    ] {
+        let body = format!(r#"{{"code":"{code}","message":"it is certain","status":"SUCCESS"}}"#);
+        let reply = HttpReply { status, headers: Vec::new(), body: body.into_bytes() };
+        let Ok(Answer::Refund(RefundAnswer::NotDone { why, .. })) = read(Op::Refund, &reply) else { unreachable!() };
+        assert_eq!(why, means, "{code}");
+        let known = read(Op::RefundQuery, &reply);
+        assert!(matches!(known, Ok(Answer::RefundQuery(RefundQueryAnswer::NoWord(_)))), "{code}: {known:?}");
+    }
+}
+
+#[test]
+fn a_refund_is_known_by_its_number_its_order_its_amount_and_its_status() {
+    let gateway = V3Counterpart::new();
+    let text = String::from_utf8(gateway.accepted(Op::RefundQuery, &TRUE).body).expect("text");
+    let says = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        read(Op::RefundQuery, &good(200, text.replace(from, to)))
+    };
+    // The guide calls a closed one REFUNDCLOSE here and CLOSED there; a dead card is ABNORMAL.
+    for (status, means) in [("CLOSED", RefundQueryAnswer::Closed), ("ABNORMAL", RefundQueryAnswer::Changed)] {
+        assert_eq!(says("\"SUCCESS\"", &format!("\"{status}\"")), Ok(Answer::RefundQuery(means)));
+    }
+    assert_eq!(says("\"status\"", "\"state\""), Err(Distrust::Incomplete("refund_status")));
+    assert_eq!(says("\"refund\":1200", "\"refund\":\"1200\""), Err(Distrust::OtherAmount));
+    assert_eq!(says("\"refund\":1200", "\"refund\":null"), Err(Distrust::Incomplete("refund_fee")));
+    assert_eq!(says("\"sp_mchid\":\"10000100\"", "\"sp_mchid\":\"10000101\""), Err(Distrust::OtherMerchant));
+    // A question is answered with a 200; anything else settles nothing.
+    for status in [201, 202, 204] {
+        assert_eq!(read(Op::RefundQuery, &good(status, text.clone())), Err(Distrust::Status(status)));
+        assert_eq!(read(Op::Refund, &good(status, text.clone())), Err(Distrust::Status(status)));
+    }
+    // The documented answers name no merchant.
+    let bare = text.replace(
+        "\"sp_appid\":\"wx2421b1c4370ec43b\",\"sp_mchid\":\"10000100\",\"sub_mchid\":\"452532745\"",
+        "\"detail\":[]",
+    );
+    assert_ne!(bare, text);
+    let known = read(Op::RefundQuery, &good(200, bare));
+    assert!(matches!(known, Ok(Answer::RefundQuery(RefundQueryAnswer::Refunded(_)))), "{known:?}");
+}
+
+#[test]
 fn a_success_nobody_signed_is_forged() {
     let gateway = V3Counterpart::new();
+    for op in [Op::Refund, Op::RefundQuery] {
+        assert_eq!(read(op, &gateway.unsigned(gateway.accepted(op, &TRUE))), Err(Distrust::Unsigned));
+    }
     for op in [Op::Pay, Op::Query] {
         assert_eq!(read(op, &gateway.unsigned(gateway.paid(op, &TRUE))), Err(Distrust::Unsigned));
     }
@@ -138,12 +195,12 @@ fn a_key_nobody_knows_is_asked_about_and_our_own_is_not_the_platforms() {
     keys.add_pem(NEXT_PLATFORM.cert_pem.as_bytes()).expect("a certificate");
     for pair in [&PLATFORM, &NEXT_PLATFORM] {
         let reply = signed(pair, 200, body.clone(), NOW);
-        let read = gateway.dialect().read(Op::Pay, &order(), &reply, &Proof { at: NOW, keys: &keys });
+        let read = gateway.dialect().read(&call(Op::Pay), &reply, &Proof { at: NOW, keys: &keys });
         assert!(matches!(read, Ok(Answer::Pay(PayAnswer::Paid(_)))), "{read:?}");
     }
     let dead = NOW.after(Duration::from_secs(3_000_000_000_000));
     let reply = signed(&PLATFORM, 200, body, dead);
-    let read = gateway.dialect().read(Op::Pay, &order(), &reply, &Proof { at: dead, keys: &keys });
+    let read = gateway.dialect().read(&call(Op::Pay), &reply, &Proof { at: dead, keys: &keys });
     assert_eq!(read, Err(Distrust::UnknownKey), "its certificate is over");
 }
 
@@ -152,7 +209,7 @@ fn a_direct_merchant_does_not_believe_a_reply_about_somebodys_sub_merchant() {
     use shroff::dialect::Dialect as _;
     let gateway = V3Counterpart::new();
     let direct = v3(Merchant { sub_mch_id: None, ..merchant() });
-    let read = |reply: &HttpReply| direct.read(Op::Query, &order(), reply, &gateway.proof());
+    let read = |reply: &HttpReply| direct.read(&call(Op::Query), reply, &gateway.proof());
     let paid = gateway.paid(Op::Query, &TRUE);
     let text = String::from_utf8(paid.body.clone()).expect("text");
     assert_eq!(read(&paid), Err(Distrust::Incomplete("appid")));
@@ -172,13 +229,13 @@ fn in_public_key_mode_a_reply_names_the_key_instead_of_a_certificate() {
             *value = b"PUB_KEY_ID_0114232134912410000000000000".to_vec();
         }
     }
-    assert_eq!(gateway.read(Op::Pay, &order(), &reply), Err(Distrust::UnknownKey));
+    assert_eq!(gateway.read(&call(Op::Pay), &reply), Err(Distrust::UnknownKey));
     // Certificates and the key are live side by side while a merchant moves from one to the other.
     let public = rcgen::KeyPair::from_pem(&NEXT_PLATFORM.key_pem).expect("a key").public_key_pem();
     let mut keys = gateway.proof().keys.clone();
     keys.add_public_key("PUB_KEY_ID_0114232134912410000000000000", public.as_bytes()).expect("a key");
     let proof = Proof { at: NOW, keys: &keys };
-    let read = |reply: &HttpReply| gateway.dialect().read(Op::Pay, &order(), reply, &proof);
+    let read = |reply: &HttpReply| gateway.dialect().read(&call(Op::Pay), reply, &proof);
     for reply in [reply, gateway.paid(Op::Pay, &TRUE)] {
         assert!(matches!(read(&reply), Ok(Answer::Pay(PayAnswer::Paid(_)))));
     }

@@ -2,12 +2,12 @@
 
 use shroff::dialect::v3::{Signer, SignerError, V3};
 use shroff::dialect::{Dialect, HttpRequest, Merchant, Platform, PlatformKeys, Stamp};
-use shroff::payment::{Ask, Call, Order};
+use shroff::payment::{Ask, Call, Order, Terms};
 use shroff::words::{Secret, WallTime};
 
 use base64::Engine as _;
 
-use crate::counterpart::{TRUE, merchant, order};
+use crate::counterpart::{TRUE, merchant, order, terms};
 use crate::counterpart_v3::{MERCHANT, NOW, Pair, v3};
 
 fn stamp() -> Stamp {
@@ -95,7 +95,7 @@ fn a_direct_merchant_speaks_for_itself() {
 fn an_order_is_named_by_wechats_number_once_that_is_known() {
     let dialect = v3(merchant());
     let known = Order { transaction_id: Some(TRUE.transaction_id.parse().expect("a number")), ..order() };
-    let refund = Ask::Refund("R-T01K7Q2M9XB00000001".parse().expect("a refund number"));
+    let whole = Ask::Refund(Terms { amount: order().amount, reason: None, ..terms() });
     for (order, ask, method, path, says) in [
         (
             order(),
@@ -126,15 +126,34 @@ fn an_order_is_named_by_wechats_number_once_that_is_known() {
             r#"{"sp_mchid":"10000100","sub_mchid":"452532745"}"#,
         ),
         (
-            known,
-            refund,
+            known.clone(),
+            whole,
             "POST",
             "/v3/global/refunds",
             concat!(
                 r#"{"sp_appid":"wx2421b1c4370ec43b","sp_mchid":"10000100","sub_mchid":"452532745","#,
-                r#""transaction_id":"4200000065201803063807324676","out_refund_no":"R-T01K7Q2M9XB00000001","#,
+                r#""transaction_id":"4200000065201803063807324676","out_refund_no":"T01K7Q2M9XB00000002F","#,
                 r#""amount":{"refund":8800,"total":8800,"currency":"HKD"}}"#
             ),
+        ),
+        (
+            order(),
+            Ask::Refund(Terms { reason: Some(format!("{}茶茶", "x".repeat(75))), ..terms() }),
+            "POST",
+            "/v3/global/refunds",
+            concat!(
+                r#"{"sp_appid":"wx2421b1c4370ec43b","sp_mchid":"10000100","sub_mchid":"452532745","#,
+                r#""out_trade_no":"T01K7Q2M9XB00000001","out_refund_no":"T01K7Q2M9XB00000002F","#,
+                r#""reason":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx茶","#,
+                r#""amount":{"refund":1200,"total":8800,"currency":"HKD"}}"#
+            ),
+        ),
+        (
+            known,
+            Ask::RefundQuery { terms: terms(), offset: 10 },
+            "GET",
+            "/v3/global/refunds/out-refund-no/T01K7Q2M9XB00000002F?sp_mchid=10000100&sub_mchid=452532745",
+            "",
         ),
     ] {
         let request = written(&dialect, order, ask);

@@ -4,6 +4,7 @@
 
 pub(in crate::dialect) mod codes;
 mod read;
+mod refund;
 mod sign;
 mod statement;
 mod write;
@@ -15,7 +16,7 @@ use super::{
     Announced, Dialect, Distrust, HttpReply, HttpRequest, Merchant, NoStatement, Proof, Stamp, StatementHead,
     Statements,
 };
-use crate::payment::{Answer, Call, Op, Order};
+use crate::payment::{Answer, Call};
 use crate::words::{Day, Secret};
 
 /// The XML API with one merchant's identity and key.
@@ -39,8 +40,8 @@ impl Dialect for V2 {
         self.request(call, stamp)
     }
 
-    fn read(&self, op: Op, order: &Order, reply: &HttpReply, _: &Proof<'_>) -> Result<Answer, Distrust> {
-        self.answer(op, order, reply)
+    fn read(&self, call: &Call, reply: &HttpReply, _: &Proof<'_>) -> Result<Answer, Distrust> {
+        self.answer(call, reply)
     }
 
     fn statements(&self) -> Option<&dyn Statements> {

@@ -11,6 +11,8 @@ use crate::words::Day;
 
 /// Every layout begins with this column, the time.
 const FIRST_COLUMN: &str = "交易时间";
+/// An error has three fields, and a reply that is signed some more.
+const FIELDS_MAX: usize = 64;
 /// The summary's first column, the number of rows.
 const ROW_COUNT: &str = "总交易单数";
 
@@ -43,7 +45,7 @@ impl V2 {
         if reply.status != 200 {
             return Err(Distrust::Status(reply.status));
         }
-        let fields = xml::parse(&reply.body)?;
+        let fields = xml::parse(&reply.body, FIELDS_MAX)?;
         // Errors are not signed. One that is signed wrongly is not even hearsay.
         if get(&fields, sign::SIGN).is_some() {
             self.check_signature(&fields)?;

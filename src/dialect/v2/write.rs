@@ -1,16 +1,16 @@
 //! Requests of v2.
 //!
-//! Source: protocol 5.1 to 5.4.
+//! Source: protocol 5.1 to 5.5.
 
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::sign::{self, Fields};
 use super::{V2, xml};
-use crate::dialect::text::{TEXT_BYTES, cut};
+use crate::dialect::text::{REFUND_TEXT_BYTES, TEXT_BYTES, cut};
 use crate::dialect::{HttpRequest, Stamp};
-use crate::payment::{Ask, Call, Op, Order};
-use crate::words::{AuthCode, OutRefundNo};
+use crate::payment::{Ask, Call, Op, Order, Terms};
+use crate::words::AuthCode;
 
 /// `scene_info` in bytes.
 const SCENE_BYTES: usize = 256;
@@ -51,7 +51,8 @@ impl V2 {
                 put_numbers(&mut fields, &call.order);
             }
             Ask::Reverse => put_numbers(&mut fields, &call.order),
-            Ask::Refund(number) => refund(&mut fields, &call.order, number),
+            Ask::Refund(terms) => refund(&mut fields, &call.order, terms),
+            Ask::RefundQuery { terms, offset } => refund_query(&mut fields, terms, *offset),
         }
         let signature = sign::sign(&fields, &self.key, self.sign_type);
         put(&mut fields, sign::SIGN, &signature);
@@ -60,6 +61,7 @@ impl V2 {
             Op::Query => ("/pay/orderquery", false),
             Op::Reverse => ("/secapi/pay/reverse", true),
             Op::Refund => ("/secapi/pay/refund", true),
+            Op::RefundQuery => ("/pay/refundquery", false),
         };
         HttpRequest {
             method: "POST",
@@ -116,13 +118,21 @@ fn goods<'a>(mcc: &'a str, name: &'a str) -> Goods<'a> {
     Goods { wxpay_goods_id: mcc, goods_name: name, quantity: 1 }
 }
 
-fn refund(fields: &mut Fields, order: &Order, number: &OutRefundNo) {
+fn refund(fields: &mut Fields, order: &Order, terms: &Terms) {
     put_numbers(fields, order);
-    let total = order.amount.minor().to_string();
-    put(fields, "out_refund_no", number.as_str());
-    put(fields, "total_fee", &total);
-    put(fields, "refund_fee", &total);
+    put(fields, "out_refund_no", terms.out_refund_no.as_str());
+    put(fields, "total_fee", &order.amount.minor().to_string());
+    put(fields, "refund_fee", &terms.amount.minor().to_string());
     put(fields, "refund_fee_type", order.amount.currency().code());
+    put(fields, "refund_desc", &cut(terms.reason.as_deref().unwrap_or_default(), REFUND_TEXT_BYTES));
+}
+
+/// Asks by our number alone: beside it the order's numbers would be ignored.
+fn refund_query(fields: &mut Fields, terms: &Terms, offset: u32) {
+    put(fields, "out_refund_no", terms.out_refund_no.as_str());
+    if offset > 0 {
+        put(fields, "offset", &offset.to_string());
+    }
 }
 
 /// Names the order by our number, and by WeChat's too once that is known: where both stand, WeChat's wins, and the

@@ -6,7 +6,7 @@
 
 use crate::dialect::HttpReply;
 use crate::dialect::v2::codes;
-use crate::payment::answer::{Class, ReverseRefusal};
+use crate::payment::answer::{Class, RefundRefusal, ReverseRefusal};
 
 /// An error: its name, its text, the number behind it.
 pub(super) struct Fault<'a> {
@@ -33,7 +33,7 @@ impl Fault<'_> {
         }
     }
 
-    /// What kind of error a query or a refund met.
+    /// What kind of error anything but a pay met.
     pub(super) fn other(&self) -> Class {
         match self.number {
             "268447840" => Class::Throttled,
@@ -51,6 +51,24 @@ impl Fault<'_> {
             _ if self.status == 429 => ReverseRefusal::SlowDown,
             _ => codes::reverse(self.code, self.text),
         }
+    }
+
+    /// Why a refund was not accepted.
+    pub(super) fn refund(&self) -> RefundRefusal {
+        match self.number {
+            "268447840" => RefundRefusal::SlowDown,
+            _ if self.status == 429 => RefundRefusal::SlowDown,
+            // A gateway that is ill may have accepted it, whatever name it gives to it.
+            _ if self.status >= 500 => RefundRefusal::Unsure,
+            // To a refund this is said of the shop's account.
+            "88430113" => RefundRefusal::NotEnough,
+            _ => codes::refund(self.code, self.text),
+        }
+    }
+
+    /// Whether the gateway says that it does not know the refund.
+    pub(super) fn is_refund_absent(&self) -> bool {
+        self.status == 404 && codes::is_refund_absent(self.code)
     }
 
     /// Whether the gateway says that it does not know the order. Its NOT_FOUND also means a wrong path.
@@ -110,6 +128,26 @@ mod tests {
         };
         assert_eq!(of("08F8AC-0A-268501834"), "268501834");
         assert_eq!((of("08F8AC"), of("08-A1"), of("")), (String::new(), String::new(), String::new()));
+    }
+
+    #[test]
+    fn an_ill_gateway_refuses_no_refund_and_a_number_tells_an_empty_account() {
+        for code in ["NOT_ENOUGH", "TRADE_OVERDUE", "OUT_REFUND_NO_USED", "PARAM_ERROR", "ORDER_NOT_EXIST"] {
+            assert_eq!(fault(502, code, "").refund(), RefundRefusal::Unsure, "{code}");
+        }
+        assert_eq!(fault(403, "INVALID_REQUEST", "88430113").refund(), RefundRefusal::NotEnough);
+        assert_eq!(fault(500, "SYSTEM_ERROR", "88430113").refund(), RefundRefusal::Unsure);
+        assert_eq!(fault(429, "MOON_IS_FULL", "").refund(), RefundRefusal::SlowDown);
+    }
+
+    #[test]
+    fn only_a_404_about_the_refund_is_an_absent_refund() {
+        assert!(fault(404, "REFUND_NOT_EXIST", "").is_refund_absent());
+        for (status, code) in
+            [(404, "NOT_FOUND"), (404, "ORDER_NOT_EXIST"), (400, "REFUNDNOTEXIST"), (500, "REFUNDNOTEXIST")]
+        {
+            assert!(!fault(status, code, "").is_refund_absent(), "{status} {code}");
+        }
     }
 
     #[test]

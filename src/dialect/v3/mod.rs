@@ -5,6 +5,7 @@
 mod certs;
 mod codes;
 mod read;
+mod refund;
 mod sign;
 mod verify;
 mod write;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 pub use sign::{Signer, SignerError};
 
 use super::{Dialect, Distrust, HttpReply, HttpRequest, KeyError, Merchant, Platform, PlatformKeys, Proof, Stamp};
-use crate::payment::{Answer, Call, Op, Order};
+use crate::payment::{Answer, Call};
 use crate::words::Secret;
 
 /// The JSON API with one merchant's identity and keys.
@@ -50,8 +51,8 @@ impl Dialect for V3 {
         self.request(call, stamp)
     }
 
-    fn read(&self, op: Op, order: &Order, reply: &HttpReply, proof: &Proof<'_>) -> Result<Answer, Distrust> {
-        self.answer(op, order, reply, proof)
+    fn read(&self, call: &Call, reply: &HttpReply, proof: &Proof<'_>) -> Result<Answer, Distrust> {
+        self.answer(call, reply, proof)
     }
 
     fn platform(&self) -> Option<&dyn Platform> {

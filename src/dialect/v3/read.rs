@@ -5,15 +5,16 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::V3;
 use super::codes::{Fault, number};
 use super::verify::verify;
+use super::{V3, refund};
 use crate::dialect::v2::codes::{self, TradeState};
 use crate::dialect::{Distrust, HttpReply, Proof, REPLY_MAX};
 use crate::payment::answer::{
-    Answer, Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, Refusal, ReverseAnswer, ReverseRefusal,
+    Answer, Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, RefundQueryAnswer, RefundRefusal, Refusal,
+    ReverseAnswer, ReverseRefusal,
 };
-use crate::payment::{Op, Order};
+use crate::payment::{Ask, Call, Op, Order};
 use crate::words::{Currency, Money, TransactionId, WallTime};
 
 /// The longest `exchange_rate.rate`.
@@ -22,7 +23,7 @@ const RATE_DIGITS: usize = 16;
 /// What of a reply is looked at. A name that stands twice is refused, a name nobody knows is passed over.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Body {
+pub(super) struct Body {
     appid: Option<String>,
     mchid: Option<String>,
     sp_appid: Option<String>,
@@ -30,13 +31,16 @@ struct Body {
     sub_appid: Option<String>,
     sub_mchid: Option<String>,
     /// WeChat's number: of the charge, or of the refund in a refund's reply.
-    id: Option<String>,
+    pub(super) id: Option<String>,
     transaction_id: Option<String>,
-    out_trade_no: Option<String>,
+    pub(super) out_trade_no: Option<String>,
+    pub(super) out_refund_no: Option<String>,
+    /// Of a refund.
+    pub(super) status: Option<String>,
     trade_state: Option<String>,
     trade_state_desc: Option<String>,
-    success_time: Option<String>,
-    amount: Option<Amount>,
+    pub(super) success_time: Option<String>,
+    pub(super) amount: Option<Amount>,
     code: Option<String>,
     message: Option<String>,
 }
@@ -44,9 +48,9 @@ struct Body {
 /// Numbers stay as they were written until they are compared: a strange one is another amount, not another form.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Amount {
+pub(super) struct Amount {
     total: Option<Value>,
-    refund: Option<Value>,
+    pub(super) refund: Option<Value>,
     currency: Option<String>,
     payer_total: Option<Value>,
     payer_currency: Option<String>,
@@ -61,13 +65,9 @@ struct Rate {
 
 impl V3 {
     /// Reads a reply; see [`crate::dialect::Dialect::read`].
-    pub(super) fn answer(
-        &self,
-        op: Op,
-        order: &Order,
-        reply: &HttpReply,
-        proof: &Proof<'_>,
-    ) -> Result<Answer, Distrust> {
+    pub(super) fn answer(&self, call: &Call, reply: &HttpReply, proof: &Proof<'_>) -> Result<Answer, Distrust> {
+        let Call { order, ask } = call;
+        let op = ask.op();
         if reply.body.len() > REPLY_MAX {
             return Err(Distrust::TooLarge);
         }
@@ -80,18 +80,21 @@ impl V3 {
             }
             verified => verified?,
         }
-        match (op, reply.status) {
+        match (ask, reply.status) {
             (_, 400..600) => told(op, reply),
-            (Op::Reverse, 204) if reply.body.is_empty() => Ok(accepted()),
-            (Op::Reverse, 200) => {
+            (Ask::Reverse, 204) if reply.body.is_empty() => Ok(accepted()),
+            (Ask::Reverse, 200) => {
                 let body = if reply.body.is_empty() { Body::default() } else { parse(&reply.body)? };
                 self.check(&body, order, false)?;
                 Ok(accepted())
             }
-            (Op::Pay, 200 | 202) => self.read_pay(order, reply).map(Answer::Pay),
-            (Op::Query, 200) => self.read_query(order, &parse(&reply.body)?).map(Answer::Query),
-            (Op::Query, 202) => self.read_pending(order, &parse(&reply.body)?).map(Answer::Query),
-            (Op::Refund, 200) => self.read_refund(order, parse(&reply.body)?).map(Answer::Refund),
+            (Ask::Pay(_), 200 | 202) => self.read_pay(order, reply).map(Answer::Pay),
+            (Ask::Query, 200) => self.read_query(order, &parse(&reply.body)?).map(Answer::Query),
+            (Ask::Query, 202) => self.read_pending(order, &parse(&reply.body)?).map(Answer::Query),
+            (Ask::Refund(terms), 200) => refund::accepted(&self.refund_body(order, reply)?, terms).map(Answer::Refund),
+            (Ask::RefundQuery { terms, .. }, 200) => {
+                refund::found(&self.refund_body(order, reply)?, terms).map(Answer::RefundQuery)
+            }
             (_, status) => Err(Distrust::Status(status)),
         }
     }
@@ -145,15 +148,12 @@ impl V3 {
         })
     }
 
-    /// A refund's reply names the refund; what it says about order and amount must be ours all the same.
-    fn read_refund(&self, order: &Order, mut body: Body) -> Result<RefundAnswer, Distrust> {
-        body.id = None;
+    /// A reply about a refund. Its `id` is the refund's; what it says about merchant and order must be ours all the same.
+    fn refund_body(&self, order: &Order, reply: &HttpReply) -> Result<Body, Distrust> {
+        let mut body = parse(&reply.body)?;
+        let id = body.id.take();
         self.check(&body, order, false)?;
-        let refund = body.amount.as_ref().and_then(|amount| amount.refund.as_ref());
-        if refund.is_some_and(|refund| refund.as_u64() != Some(order.amount.minor())) {
-            return Err(Distrust::OtherAmount);
-        }
-        Ok(RefundAnswer::Accepted)
+        Ok(Body { id, ..body })
     }
 
     /// Whatever the reply says about merchant, order and amount must be ours. The platform signs for every merchant
@@ -192,7 +192,7 @@ fn parse(body: &[u8]) -> Result<Body, Distrust> {
 }
 
 /// The value of a field; an empty one is none.
-fn get(field: &Option<String>) -> Option<&str> {
+pub(super) fn get(field: &Option<String>) -> Option<&str> {
     field.as_deref().filter(|value| !value.is_empty())
 }
 
@@ -241,7 +241,9 @@ fn told(op: Op, reply: &HttpReply) -> Result<Answer, Distrust> {
             why: fault.reverse(),
             refusal: refusal(fault.other()),
         }),
-        Op::Refund => Answer::Refund(RefundAnswer::NotDone(refusal(fault.other()))),
+        Op::Refund => Answer::Refund(RefundAnswer::NotDone { why: fault.refund(), refusal: refusal(fault.other()) }),
+        Op::RefundQuery if fault.is_refund_absent() => Answer::RefundQuery(RefundQueryAnswer::Absent),
+        Op::RefundQuery => Answer::RefundQuery(RefundQueryAnswer::NoWord(refusal(fault.other()))),
     })
 }
 
@@ -273,7 +275,14 @@ fn hearsay(op: Op, reply: &HttpReply) -> Result<Answer, Distrust> {
             };
             Answer::Reverse(ReverseAnswer::NotDone { recall: true, why, refusal: refusal(fault.other()) })
         }
-        Op::Refund => Answer::Refund(RefundAnswer::NotDone(refusal(fault.other()))),
+        Op::Refund => {
+            let why = match fault.refund() {
+                RefundRefusal::Definite | RefundRefusal::OurFault | RefundRefusal::Mismatch => RefundRefusal::Unsure,
+                why @ (RefundRefusal::Unsure | RefundRefusal::NotEnough | RefundRefusal::SlowDown) => why,
+            };
+            Answer::Refund(RefundAnswer::NotDone { why, refusal: refusal(fault.other()) })
+        }
+        Op::RefundQuery => Answer::RefundQuery(RefundQueryAnswer::NoWord(refusal(fault.other()))),
     })
 }
 
@@ -313,7 +322,7 @@ fn payer_total(amount: &Amount) -> Option<Money> {
 }
 
 /// RFC 3339 with an offset.
-fn time(text: &str) -> Option<WallTime> {
+pub(super) fn time(text: &str) -> Option<WallTime> {
     let stamp: jiff::Timestamp = text.parse().ok()?;
     Some(WallTime::from_millis(stamp.as_millisecond()))
 }

@@ -6,10 +6,10 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::V3;
-use crate::dialect::text::{TEXT_BYTES, cut};
+use crate::dialect::text::{REFUND_TEXT_BYTES, TEXT_BYTES, cut};
 use crate::dialect::{HttpRequest, Merchant, Stamp};
-use crate::payment::{Ask, Call, Order};
-use crate::words::{AuthCode, OutRefundNo};
+use crate::payment::{Ask, Call, Order, Terms};
+use crate::words::AuthCode;
 
 /// Room for the longest pay, in bytes: three texts of 127, numbers and names.
 const BODY_MAX: usize = 4096;
@@ -96,6 +96,8 @@ struct Refund<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     out_trade_no: Option<&'a str>,
     out_refund_no: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
     amount: RefundAmount,
 }
 
@@ -119,7 +121,13 @@ impl V3 {
                 let path = format!("/v3/global/micropay/transactions/{}/reverse", name(order));
                 ("POST", path, json(&merchants(&self.merchant)))
             }
-            Ask::Refund(number) => ("POST", "/v3/global/refunds".to_owned(), self.refund(order, number)),
+            Ask::Refund(terms) => ("POST", "/v3/global/refunds".to_owned(), self.refund(order, terms)),
+            // v3 answers with one refund by itself, so there is nothing to skip.
+            Ask::RefundQuery { terms, .. } => {
+                let number = terms.out_refund_no.as_str();
+                let path = format!("/v3/global/refunds/out-refund-no/{number}?{}", self.query());
+                ("GET", path, Zeroizing::default())
+            }
         };
         self.signed(method, path, body, stamp)
     }
@@ -170,15 +178,16 @@ impl V3 {
         })
     }
 
-    fn refund(&self, order: &Order, number: &OutRefundNo) -> Zeroizing<Vec<u8>> {
+    fn refund(&self, order: &Order, terms: &Terms) -> Zeroizing<Vec<u8>> {
         let transaction_id = order.transaction_id.as_ref().map(|number| number.as_str());
         let total = order.amount.minor();
         json(&Refund {
             who: who(&self.merchant),
             transaction_id,
             out_trade_no: transaction_id.is_none().then_some(order.out_trade_no.as_str()),
-            out_refund_no: number.as_str(),
-            amount: RefundAmount { refund: total, total, currency: order.amount.currency().code() },
+            out_refund_no: terms.out_refund_no.as_str(),
+            reason: &cut(terms.reason.as_deref().unwrap_or_default(), REFUND_TEXT_BYTES),
+            amount: RefundAmount { refund: terms.amount.minor(), total, currency: order.amount.currency().code() },
         })
     }
 

@@ -105,7 +105,7 @@ impl Gateway {
         self.heed(reply);
         let read = || {
             let proof = Proof { at: came.wall, keys: &self.keys.known() };
-            self.dialect.read(call.ask.op(), &call.order, reply, &proof)
+            self.dialect.read(call, reply, &proof)
         };
         let first = read();
         let (Err(Distrust::UnknownKey), Some(platform)) = (&first, self.dialect.platform()) else { return first };

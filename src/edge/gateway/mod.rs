@@ -149,11 +149,13 @@ impl Gateway {
 
     /// Says `call` and waits for what comes back, at most `pay_timeout` or `query_timeout` in all.
     ///
-    /// Each host is tried at most once. A pay goes to the other host only if provably nothing left for the first;
-    /// everything else may, because it can be repeated.
+    /// Each host is tried at most once. A pay goes to the other host only if provably nothing left for the first, and so
+    /// does a refund, because WeChat wants a minute between two of one order; everything else may, because it can be
+    /// repeated.
     pub async fn exchange(&self, call: &Call) -> Exchange {
         let begun = self.clock.tick();
         let is_pay = call.ask.op() == Op::Pay;
+        let once = matches!(call.ask.op(), Op::Pay | Op::Refund);
         let limit = if is_pay { self.policy.pay_timeout } else { self.policy.query_timeout };
         let Some(wait) = lock(&self.pace).take(is_pay, begun) else {
             return Exchange { sent_at: None, result: Err(Doubt::NotSent(NotSent::Busy)) };
@@ -170,11 +172,11 @@ impl Gateway {
         if self.fallback.is_none() {
             return self.once(&self.first, Host::First, call, left).await;
         }
-        // A host that is merely slow must leave the other one time to answer. A pay has no second chance to keep time
-        // for once it has left, and before that connect_timeout ends the first.
-        let share = if is_pay { left } else { left.checked_div(2).unwrap_or(left) };
+        // A host that is merely slow must leave the other one time to answer. What leaves once has no second chance to
+        // keep time for, and before it has left connect_timeout ends the first.
+        let share = if once { left } else { left.checked_div(2).unwrap_or(left) };
         let one = self.once(self.url(host), host, call, share).await;
-        if !may_go_on(is_pay, &one) {
+        if !may_go_on(once, &one) {
             return one;
         }
         let left = limit.saturating_sub(self.clock.tick().since(begun));
@@ -315,15 +317,16 @@ fn is_throttled(answer: &Answer) -> bool {
             refusal.class() == Class::Throttled
         }
         Answer::Reverse(ReverseAnswer::NotDone { why, .. }) => *why == ReverseRefusal::SlowDown,
-        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) => false,
+        // A refund has limits of its own, an order's minute among them; they say nothing about other calls.
+        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) | Answer::RefundQuery(_) => false,
     }
 }
 
-/// Whether the other host may be tried.
-fn may_go_on(is_pay: bool, one: &Exchange) -> bool {
+/// Whether the other host may be tried. `once`: the call may leave for one host only.
+fn may_go_on(once: bool, one: &Exchange) -> bool {
     match one.result {
         Err(Doubt::NotSent(why)) => why.blames_host(),
-        Err(Doubt::NoAnswer(_)) => !is_pay,
+        Err(Doubt::NoAnswer(_)) => !once,
         // Somebody answered. What the other host would say is no better.
         Ok(_) | Err(Doubt::Distrust(_)) => false,
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::sheet::Sheet;
-use crate::sim::book::{Code, Fate};
+use crate::sim::book::{Code, Fate, RefundFate};
 
 /// One thing that goes wrong.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -80,7 +80,17 @@ pub enum Deed {
         #[serde(default)]
         recall: bool,
     },
-    /// A query is answered from a replica that is behind.
+    /// What becomes of a refund that is accepted.
+    RefundFate {
+        /// Its kind.
+        refund: RefundWord,
+        /// How long it is processing.
+        #[serde(default)]
+        after_ms: u64,
+    },
+    /// A refund query is answered with all refunds of the order, ten at a time.
+    ListsAll,
+    /// A query or a refund query is answered from a replica that is behind.
     Stale {
         /// By this much.
         ms: u64,
@@ -99,6 +109,16 @@ pub enum FateWord {
     AsksForEver,
     AcceptsThenPays,
     NeverPays,
+}
+
+/// [`RefundFate`], as a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the variant of RefundFate with its name")]
+pub enum RefundWord {
+    Arrives,
+    Closes,
+    Changes,
 }
 
 /// What is wrong with a reply's text.
@@ -129,8 +149,12 @@ pub enum Forgery {
     WrongSubMch,
     /// `appid` is another's, and the signature fits.
     WrongAppid,
-    /// `trade_state` is one nobody has seen.
+    /// `trade_state` or `refund_status` is one nobody has seen.
     UnknownState,
+    /// The list of refunds begins at index 2 and has holes, and the signature fits.
+    Holes,
+    /// `refund_fee` is one unit more, and the signature fits.
+    WrongRefund,
     /// 100 more fields, all signed.
     ManyFields,
     /// The signature is made with another key.
@@ -233,6 +257,16 @@ impl From<Sheet> for Fault {
 impl From<Delivery> for Fault {
     fn from(delivery: Delivery) -> Self {
         Self::Delivery(delivery)
+    }
+}
+
+impl RefundWord {
+    pub(super) fn after(self, after: Duration) -> RefundFate {
+        match self {
+            Self::Arrives => RefundFate::Arrives(after),
+            Self::Closes => RefundFate::Closes(after),
+            Self::Changes => RefundFate::Changes(after),
+        }
     }
 }
 

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::book::{Fate, Op, Say};
+use super::book::{Fate, Op, RefundFate, Say};
 
 mod fault;
 mod scenarios;
 mod sheet;
 
-pub use fault::{Arrival, Deed, Delivery, FateWord, Fault, Forgery};
+pub use fault::{Arrival, Deed, Delivery, FateWord, Fault, Forgery, RefundWord};
 pub use scenarios::{SCENARIOS, Scenario, scenario_of, table};
 pub use sheet::Sheet;
 
@@ -77,6 +77,10 @@ pub struct Course {
     pub fate: Option<Fate>,
     /// What is answered against the truth.
     pub says: Option<Says>,
+    /// What becomes of a refund; none: it arrives by the rules.
+    pub refund: Option<RefundFate>,
+    /// A refund query lists all refunds of its order.
+    pub lists_all: bool,
     /// How far behind a query looks.
     pub stale: Duration,
     /// In the text.
@@ -120,6 +124,10 @@ impl Course {
             Fault::Sheet(sheet) => self.sheets.push(sheet),
             Fault::Delivery(delivery) => self.delivery = delivery,
             Fault::Deed(Deed::Fate { fate, after_ms }) => self.fate = Some(fate.after(Duration::from_millis(after_ms))),
+            Fault::Deed(Deed::RefundFate { refund, after_ms }) => {
+                self.refund = Some(refund.after(Duration::from_millis(after_ms)));
+            }
+            Fault::Deed(Deed::ListsAll) => self.lists_all = true,
             Fault::Deed(Deed::Stale { ms }) => self.stale = Duration::from_millis(ms),
             Fault::Deed(Deed::OnlyClaims { recall }) => self.says = Some(Says::OnlyClaims { recall }),
             Fault::Deed(Deed::ErrCode { code, does, recall }) => {

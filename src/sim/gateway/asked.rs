@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::sim::book::{
     Book, Code, Fate, Kind, Op, PayOutcome, PayRequest, Plan, QueryOutcome, Refund, RefundOutcome, RefundPlan,
-    RefundRequest, ReverseOutcome, ReversePlan, Say, State, Transaction,
+    RefundRequest, RefundState, ReverseOutcome, ReversePlan, Say, State, Transaction,
 };
 use crate::sim::faults::{Course, Says};
 use crate::words::{Money, OutTradeNo, Tick};
@@ -16,6 +16,9 @@ use super::{Merchant, clock::Clock, v2, v3};
 
 /// Fields of a refund beside the order's number.
 const REFUND: &[&str] = &["out_refund_no", "total_fee", "refund_fee"];
+
+/// Refunds one answer lists; `offset` asks for those behind.
+const REFUNDS_ON_A_PAGE: usize = 10; // "Query Refund": more than 10 need offset
 
 /// A request as it arrived. Its fields have v2's names in both dialects.
 pub(super) struct Asked {
@@ -65,11 +68,8 @@ impl Asked {
             return self.get("bill_date").to_owned();
         }
         if self.op == Op::RefundQuery && (self.has("refund_id") || self.has("out_refund_no")) {
-            return book
-                .refunds()
-                .find(|refund| self.means(refund))
-                .map_or("", |refund| &refund.out_trade_no)
-                .to_owned();
+            let accepted = book.refunds().find(|refund| self.means(refund)).map(|refund| refund.out_trade_no.as_str());
+            return accepted.or_else(|| book.order_of_refund(self.get("out_refund_no"))).unwrap_or_default().to_owned();
         }
         let by_transaction = self.get("transaction_id").parse::<Transaction>().ok();
         let order = by_transaction.filter(|_| self.op != Op::Pay).and_then(|number| book.order_of(number));
@@ -94,8 +94,8 @@ impl Asked {
             Op::Pay => self.pay(book, desk, course, copy),
             Op::Query => self.query(book, desk, course, &number),
             Op::Reverse => self.reverse(book, desk, course, &number),
-            Op::Refund => self.refund(book, desk, course, &number),
-            Op::RefundQuery => self.refund_query(book, desk, &number),
+            Op::Refund => self.refund(book, desk, course, &number, copy),
+            Op::RefundQuery => self.refund_query(book, desk, course, &number),
             Op::Statement => Answer::failed("a statement is a file"),
         }
     }
@@ -220,19 +220,22 @@ impl Asked {
         }
     }
 
-    fn refund(&self, book: &mut Book, desk: Desk<'_>, course: &Course, number: &str) -> Answer {
+    fn refund(&self, book: &mut Book, desk: Desk<'_>, course: &Course, number: &str, copy: bool) -> Answer {
         let minor = |name| self.get(name).parse::<u64>().unwrap_or(0);
         let request = RefundRequest {
             out_trade_no: number,
             out_refund_no: self.get("out_refund_no"),
             total: minor("total_fee"),
             refund: minor("refund_fee"),
+            desc: self.get("refund_desc"),
+            sent: self.arrived,
+            copy,
         };
         let plan = match &course.says {
             _ if self.is_strangers(book, number) => RefundPlan::Refuses(Code::Borrowed("ORDERNOTEXIST")),
             Some(Says::Fail { say, does: true, .. }) => RefundPlan::Hides(code(say)),
             Some(Says::Fail { say, does: false, .. }) => RefundPlan::Refuses(code(say)),
-            Some(Says::OnlyClaims { .. }) | None => RefundPlan::Honest,
+            Some(Says::OnlyClaims { .. }) | None => course.refund.map_or(RefundPlan::Honest, RefundPlan::Ends),
         };
         let outcome = book.refund(&request, desk.now, &plan);
         if let Some(Says::Fail { say: Say::ReturnFail(text), .. }) = &course.says {
@@ -249,22 +252,38 @@ impl Asked {
         }
     }
 
-    fn refund_query(&self, book: &mut Book, desk: Desk<'_>, number: &str) -> Answer {
-        let mut refunds = book.refund_query(number, desk.now);
-        refunds.retain(|refund| self.means(refund));
-        if refunds.is_empty() {
+    fn refund_query(&self, book: &mut Book, desk: Desk<'_>, course: &Course, number: &str) -> Answer {
+        let mut refunds = book.refund_query(number, desk.now, course.stale);
+        if let Some(Says::Fail { say, .. }) = &course.says {
+            return self.says(say, None);
+        }
+        let known = refunds.iter().any(|(refund, _)| self.means(refund));
+        // v3 answers a question about one refund with that one; v2 always with a list.
+        let one = matches!(self.form, Form::V3(_)) && (self.has("refund_id") || self.has("out_refund_no"));
+        refunds.retain(|(refund, _)| (course.lists_all && !one) || self.means(refund));
+        if !known {
             return self.fail("REFUNDNOTEXIST", None);
         }
-        let count = refunds.len().to_string();
-        let mut answer = self.succeed().order(book.order(number)).with("refund_count", &count);
-        for (n, refund) in refunds.iter().enumerate() {
+        let total = refunds.len().to_string();
+        let offset = self.get("offset").parse().unwrap_or(0);
+        let page: Vec<_> = refunds.iter().skip(offset).take(REFUNDS_ON_A_PAGE).collect();
+        let mut answer = self.succeed().order(book.order(number)).with_some("one", if one { "Y" } else { "" });
+        answer = answer.with("refund_count", &page.len().to_string()).with("total_refund_count", &total);
+        for (n, (refund, state)) in page.into_iter().enumerate() {
+            let fee = refund.amount.minor().to_string();
+            let arrived = refund.arrived().filter(|_| *state == RefundState::Success);
+            let time = arrived.map_or_else(String::new, |at| desk.clock.beijing(at, "%Y-%m-%d %H:%M:%S"));
             answer = answer
                 .with(&format!("out_refund_no_{n}"), &refund.out_refund_no)
                 .with(&format!("refund_id_{n}"), &refund.refund_id)
                 .with(&format!("refund_channel_{n}"), "ORIGINAL")
-                .with(&format!("refund_fee_{n}"), &refund.amount.minor().to_string())
-                .with(&format!("refund_status_{n}"), book.refund_status(refund))
-                .with(&format!("refund_success_time_{n}"), &desk.clock.beijing(refund.at, "%Y-%m-%d %H:%M:%S"));
+                .with(&format!("refund_fee_{n}"), &fee)
+                .with(&format!("settlement_refund_fee_{n}"), &fee)
+                .with(&format!("coupon_refund_fee_{n}"), "0")
+                .with(&format!("refund_status_{n}"), state.word())
+                .with(&format!("refund_account_{n}"), "REFUND_SOURCE_UNSETTLED_FUNDS")
+                .with(&format!("refund_recv_accout_{n}"), "支付用户的零钱")
+                .with_some(&format!("refund_success_time_{n}"), &time);
         }
         answer
     }

@@ -61,7 +61,15 @@ pub(super) fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
         Forgery::WrongMch => replace("mch_id", &|_| "1999999999".to_owned()),
         Forgery::WrongSubMch => drop(fields.insert("sub_mch_id".to_owned(), "1888888888".to_owned())),
         Forgery::WrongAppid => replace("appid", &|_| "wx9999999999999999".to_owned()),
-        Forgery::UnknownState => replace("trade_state", &|_| "NEVER_SEEN_BEFORE".to_owned()),
+        Forgery::UnknownState => {
+            replace("trade_state", &|_| "NEVER_SEEN_BEFORE".to_owned());
+            replace("refund_status_0", &|_| "NEVER_SEEN_BEFORE".to_owned());
+        }
+        Forgery::WrongRefund => {
+            replace("refund_fee", &|fee| fee.parse::<u64>().unwrap_or(0).saturating_add(1).to_string());
+            replace("refund_fee_0", &|fee| fee.parse::<u64>().unwrap_or(0).saturating_add(1).to_string());
+        }
+        Forgery::Holes => *fields = std::mem::take(fields).into_iter().map(with_hole).collect(),
         Forgery::ManyFields => {
             for n in 0..MORE_FIELDS {
                 fields.insert(format!("coupon_id_{n}"), n.to_string());
@@ -84,6 +92,15 @@ pub(super) fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
         | Forgery::Probe
         | Forgery::Gzip => {}
     }
+}
+
+/// A numbered field moves from index n to 2n + 2.
+fn with_hole((name, value): (String, String)) -> (String, String) {
+    let moved = name.rsplit_once('_').and_then(|(stem, index)| {
+        let index: u32 = index.parse().ok()?;
+        Some(format!("{stem}_{}", index.saturating_mul(2).saturating_add(2)))
+    });
+    (moved.unwrap_or(name), value)
 }
 
 /// Falsifies a reply's text.
@@ -127,6 +144,8 @@ pub(super) fn forge_text(reply: &mut Reply, forgery: &Forgery) {
         | Forgery::WrongSubMch
         | Forgery::WrongAppid
         | Forgery::UnknownState
+        | Forgery::WrongRefund
+        | Forgery::Holes
         | Forgery::ManyFields
         | Forgery::WrongSign
         | Forgery::NoSign

@@ -105,6 +105,7 @@ const DOOR: &str = r#"The simulator's own door (JSON; it never shows a payment c
                              op, out_trade_no, auth_code and times may be left out: any, any, any, for ever
   DELETE /_sim/faults        removes all rules
   POST   /_sim/orders/{no}   {"action": "confirm"} or {"action": "fail"}: the payer does it now
+  POST   /_sim/refunds/{no}  {"action": "arrive"}, {"action": "close"} or {"action": "change"}: it ends now
   POST   /_sim/codes         {"auth_code": "13..."}: the code is shown now, and dies code_life_s later
   GET, POST /_sim/config     {"unknown_reverse": "forgets" or "blocks", "code_life_s": 65, "revoke_after_s": 45,
                              "reverse_not_before_s": 15, "reverse_window_s": 0 (never over), "refund_spacing_s": 60,
@@ -118,10 +119,11 @@ Faults:
   in the deed      {"err_code": {"code": "SYSTEMERROR", "does": true, "recall": true}}
                    {"return_fail": {"text": "system error", "does": false}} {"only_claims": {"recall": true}}
                    {"stale": {"ms": 5000}} {"fate": {"fate": "asks_then_pays", "after_ms": 8000}}
+                   {"refund_fate": {"refund": "closes", "after_ms": 3000}} (arrives closes changes) "lists_all"
                    fates: no_order pays asks_then_pays asks_then_fails asks_for_ever accepts_then_pays never_pays
   in the text      {"set": {"field": "rate", "value": "x"}} {"drop": {"field": "time_end"}} "wrong_amount"
                    "wrong_currency" "wrong_order" "wrong_mch" "wrong_sub_mch" "wrong_appid" "unknown_state"
-                   "many_fields" "wrong_sign" "no_sign" "other_sign_type" "replayed"
+                   "holes" "wrong_refund" "many_fields" "wrong_sign" "no_sign" "other_sign_type" "replayed"
                    "unknown_serial" "probe" "duplicate_field" "doctype" "entity_bomb"
                    "nested" "garbage" "empty" {"shorten": {"at": 40}} {"html": {"status": 502}} "redirect" "gzip"
   in a statement   "flipped_digit" "missing_row" "doubled_row" "half_file" "half_sent"; the op is "statement", and

@@ -175,7 +175,7 @@ impl Wanted<'_> {
             "REFUND" => movement.kind != MovementKind::Payment,
             _ => false,
         });
-        let lines: Vec<Line> = told.map(|movement| Line::of(movement, book, slips, desk)).collect();
+        let lines: Vec<Line> = told.map(|movement| Line::of(movement, slips, desk)).collect();
         if lines.is_empty() {
             return Err(NONE.to_owned());
         }
@@ -208,7 +208,7 @@ struct Line {
 }
 
 impl Line {
-    fn of(movement: &Movement<'_>, book: &Book, slips: &BTreeMap<String, Slip>, desk: Desk<'_>) -> Self {
+    fn of(movement: &Movement<'_>, slips: &BTreeMap<String, Slip>, desk: Desk<'_>) -> Self {
         let Movement { at, order, amount, kind } = movement;
         let currency = amount.currency();
         let time = desk.clock.beijing(*at, "%Y-%m-%d %H:%M:%S");
@@ -249,7 +249,7 @@ impl Line {
             MovementKind::Refund(refund) => {
                 line.set("微信退款单号", &refund.refund_id);
                 line.set("商户退款单号", &refund.out_refund_no);
-                line.went_back("REFUND", *amount, book.refund_status(refund));
+                line.went_back("REFUND", *amount, refund.state().word());
             }
             MovementKind::Reversal => line.went_back("REVOKED", *amount, "SUCCESS"),
         }

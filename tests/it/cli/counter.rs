@@ -71,6 +71,13 @@ impl Counter {
         counter
     }
 
+    /// Adds to the configuration, whose last section is `[api]`; a supervisor's token lies in `boss`.
+    pub(crate) fn configure(&self, more: &str) {
+        let config = std::fs::read_to_string(self.path("config.toml")).expect("the configuration");
+        self.write("config.toml", &format!("{config}{more}"));
+        self.write("boss", "fedcba9876543210fedcba9876543210");
+    }
+
     /// Writes a file that nobody else may read.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let mut file = std::fs::File::options();

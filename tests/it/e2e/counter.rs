@@ -361,6 +361,49 @@ impl Counter {
         }
     }
 
+    /// Asks for a refund, now or again: the same name is the same refund.
+    pub(super) fn refund(&self, payment: &Value, name: &str, amount: Option<u64>) -> Value {
+        let path = format!("/v1/payments/{}/refunds", text(payment, "ref"));
+        let body = json!({ "refund_ref": name, "amount": amount, "reason": "wrong dish" });
+        let token = format!("Bearer {TOKEN}");
+        let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json")];
+        let answer = self.client().ask("POST", &path, &headers, &body.to_string());
+        assert!(matches!(answer.status, 200 | 201), "{path}: {}", answer.body);
+        answer.json()
+    }
+
+    /// Follows a refund by long polls.
+    pub(super) fn refund_until_final(&self, name: &str, limit: Duration) -> Value {
+        let mut now = self.get(&format!("/v1/refunds/{name}"));
+        while now["final"] != json!(true) {
+            self.not_longer_than(limit);
+            now = self.get(&format!("/v1/refunds/{name}?wait=10&after={}", now["seq"]));
+        }
+        now
+    }
+
+    /// The gateway's books hold what these refunds say, and no other refund.
+    pub(super) fn refunds_agree(&self, refunds: &[Value]) {
+        let books = self.books.get("/_sim/books").json();
+        let booked = books["refunds"].as_array().expect("refunds");
+        for refund in refunds {
+            let number = text(refund, "out_refund_no");
+            let is: Vec<&Value> = booked.iter().filter(|it| text(it, "out_refund_no") == number).collect();
+            let state = is.first().map_or("", |it| text(it, "state"));
+            let fits = match (text(refund, "state"), refund["final"] == json!(true)) {
+                ("refunded", true) => state == "SUCCESS" && is[0]["amount"] == refund["amount"],
+                ("failed", true) => matches!(state, "" | "REFUNDCLOSE"),
+                ("needs_attention", true) => state == "CHANGE",
+                (_, is_final) => !is_final && state.is_empty(),
+            };
+            assert!(fits && is.len() < 2, "{refund} is in the books as {is:?}");
+        }
+        let known = |it: &&Value| refunds.iter().any(|refund| refund["out_refund_no"] == it["out_refund_no"]);
+        let strange: Vec<_> = booked.iter().filter(|it| !known(it)).collect();
+        assert!(strange.is_empty(), "in the books only: {strange:?}");
+        assert_eq!(books["audit"], Value::Null);
+    }
+
     pub(super) fn not_longer_than(&self, limit: Duration) {
         assert!(
             self.began.elapsed() < limit,

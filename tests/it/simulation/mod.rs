@@ -7,6 +7,9 @@
 mod chance;
 mod disk;
 mod gateway;
+mod refund_day;
+mod refund_t1;
+mod refund_t2;
 mod replies;
 mod t1;
 mod t2;

@@ -7,4 +7,4 @@ pub(crate) mod sysfs;
 
 pub(crate) use disk::BadDisk;
 pub(crate) use http::Client;
-pub(crate) use shop::{Shop, TOKEN};
+pub(crate) use shop::{SUPERVISOR, Shop, TOKEN};

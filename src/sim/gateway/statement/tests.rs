@@ -251,7 +251,8 @@ impl Shop {
 
     fn refund(&mut self, out_trade_no: &str, out_refund_no: &str, refund: u64, second: u64) {
         let total = self.book.order(out_trade_no).and_then(|order| order.amount()).map_or(0, Money::minor);
-        let request = RefundRequest { out_trade_no, out_refund_no, total, refund };
+        let request =
+            RefundRequest { out_trade_no, out_refund_no, total, refund, desc: "", sent: at(second), copy: false };
         self.book.refund(&request, at(second), &RefundPlan::Honest);
     }
 

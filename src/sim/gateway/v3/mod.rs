@@ -169,6 +169,8 @@ fn flat(body: &Value, op: Op, merchant: &Merchant) -> BTreeMap<String, String> {
         ("/amount/refund", "refund_fee"),
         ("/amount/currency", "fee_type"),
         ("/out_refund_no", "out_refund_no"),
+        ("/reason", "refund_desc"),
+        ("/offset", "offset"),
     ];
     let mut fields = BTreeMap::new();
     for (pointer, name) in NAMES {

@@ -34,7 +34,8 @@ pub(in crate::sim::gateway) struct Pen<'a> {
 
 /// The reply to send.
 pub(in crate::sim::gateway) fn reply(mut answer: Answer, op: Op, forgeries: &[Forgery], pen: &Pen<'_>) -> Reply {
-    for forgery in forgeries {
+    // An array of JSON has no holes.
+    for forgery in forgeries.iter().filter(|forgery| **forgery != Forgery::Holes) {
         forge_fields(&mut answer, forgery);
     }
     let mut reply = written(&answer, op, pen.turn);
@@ -100,6 +101,7 @@ fn written(answer: &Answer, op: Op, turn: u64) -> Reply {
         Op::Reverse => Reply { status: 204, headers: Vec::new(), body: Vec::new() },
         Op::Pay | Op::Query => Reply::json(200, &charge(answer, op)),
         Op::Refund => Reply::json(200, &refund(answer, "")),
+        Op::RefundQuery if get("one") == "Y" => Reply::json(200, &refund(answer, "_0")),
         Op::RefundQuery => Reply::json(200, &refunds(answer)),
         // Nobody comes here with one: v3's statements are not served.
         Op::Statement => error(404, "NOT_FOUND", ""),
@@ -190,9 +192,13 @@ fn refund(answer: &Answer, n: &str) -> Value {
         ("out_refund_no", "out_refund_no"),
         ("refund_status", "status"),
         ("refund_channel", "channel"),
-        ("refund_success_time", "success_time"),
+        ("refund_account", "fund_source"),
+        ("refund_recv_accout", "recv_account"),
     ] {
         copy(answer, &format!("{ours}{n}"), &mut body, theirs);
+    }
+    if let Some(time) = answer.fields.get(&format!("refund_success_time{n}")) {
+        body.insert("success_time".to_owned(), rfc3339(time).into());
     }
     copy(answer, "out_trade_no", &mut body, "out_trade_no");
     copy(answer, "transaction_id", &mut body, "transaction_id");
@@ -207,7 +213,8 @@ fn refund(answer: &Answer, n: &str) -> Value {
 fn refunds(answer: &Answer) -> Value {
     let count: usize = answer.fields.get("refund_count").and_then(|count| count.parse().ok()).unwrap_or(0);
     let data: Vec<Value> = (0..count).map(|n| refund(answer, &format!("_{n}"))).collect();
-    json!({ "data": data, "total_num": count, "current_total_num": count })
+    let total = answer.fields.get("total_refund_count").and_then(|total| total.parse().ok()).unwrap_or(count);
+    json!({ "data": data, "total_num": total, "current_total_num": count })
 }
 
 /// What is a number in v3 is one, as far as it is one.
@@ -218,10 +225,9 @@ fn copy(answer: &Answer, ours: &str, body: &mut Map<String, Value>, theirs: &str
     body.insert(theirs.to_owned(), value);
 }
 
-/// `yyyyMMddHHmmss` in UTC+8 as v3 writes it; anything else as it is.
+/// A time of v2 in UTC+8 as v3 writes it; anything else as it is.
 fn rfc3339(text: &str) -> String {
-    match jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", text) {
-        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%S+08:00").to_string(),
-        Err(_) => text.to_owned(),
-    }
+    let time = ["%Y%m%d%H%M%S", "%Y-%m-%d %H:%M:%S"];
+    let time = time.into_iter().find_map(|form| jiff::civil::DateTime::strptime(form, text).ok());
+    time.map_or_else(|| text.to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%S+08:00").to_string())
 }
