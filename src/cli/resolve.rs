@@ -1,4 +1,4 @@
-//! `shroff resolve`: with the daemon stopped, drives every unsettled payment to its end.
+//! `shroff resolve`: with the daemon stopped, drives every unsettled payment and refund to its end.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,8 @@ const LINES: u32 = 500;
 struct Document {
     settled: Vec<PaymentView>,
     open: Vec<OpenView>,
+    /// Refunds whose end is not known yet.
+    open_refunds: usize,
     /// Why the gateway could not be reached when it was last tried.
     unreachable: Option<String>,
 }
@@ -177,16 +179,25 @@ impl Work {
                 open.push(OpenView { waits_for: waits_for(&row), payment: PaymentView::of(&row, self.books.language) });
             }
         }
-        let exit = if open.is_empty() { Exit::Fine } else { Exit::Found };
+        let open_refunds = self.board.open_refunds;
+        let exit = if open.is_empty() && open_refunds == 0 { Exit::Fine } else { Exit::Found };
         let (settled, left) = (self.settled.len(), open.len());
         if self.output.json {
             let unreachable = self.board.unreachable.take();
-            say::json(&Document { settled: self.settled, open, unreachable })?;
+            say::json(&Document { settled: self.settled, open, open_refunds, unreachable })?;
             return Ok(exit);
+        }
+        if open_refunds > 0 {
+            say::tell(&format!(
+                "refunds still at work: {open_refunds}; a bank may take days. Start the daemon, it goes on asking; `shroff attention` \
+                 says which need a person"
+            ));
         }
         if left == 0 {
             let done = if settled == 0 { "nothing is open".to_owned() } else { format!("all {settled} are settled") };
-            say::tell(&done);
+            if open_refunds == 0 {
+                say::tell(&done);
+            }
             return Ok(exit);
         }
         let lines = open.iter().map(OpenView::line).collect::<Result<Vec<_>, _>>()?;

@@ -1,4 +1,4 @@
-//! The daemon's till and gateway without its doors: drives what is unsettled to its end, and then stops.
+//! The daemon's till and gateway without its doors: drives what is open to its end, and then stops.
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -15,7 +15,7 @@ use crate::edge::dice::Dice;
 use crate::edge::metrics::Metrics;
 use crate::till::Till;
 
-/// Drives every unsettled payment to its end, for at most `limit`, or until a person or the system says stop. `told`
+/// Drives every unsettled payment and open refund to its end, for at most `limit`, or until a person or the system says stop. `told`
 /// hears of every change, first of what was found and last of what is left. All of it is on disk at any moment.
 ///
 /// # Errors
@@ -28,12 +28,13 @@ pub(crate) fn resolve(config: &Config, limit: Duration, told: &mut dyn FnMut(&Bo
     let till = Till::open(ledger, settings(config), u64::from_be_bytes(Dice.bytes()), clock.now())?;
     let found = Board {
         unsettled: till.unsettled(),
+        open_refunds: till.open_refunds(),
         wrong_clock: wrong_clock(clock.wall(), &config.ledger_path),
         ..Board::default()
     };
     let (board, mut reader) = watch::channel(found);
     told(&reader.borrow_and_update());
-    if till.unsettled() == 0 {
+    if till.unsettled() == 0 && till.open_refunds() == 0 {
         return Ok(());
     }
     let (inbox, till_inbox) = sync_channel(INBOX);
@@ -80,7 +81,7 @@ async fn watch_over(
             changed = board.changed() => {
                 let now = board.borrow_and_update().clone();
                 told(&now);
-                if changed.is_err() || now.unsettled == 0 {
+                if changed.is_err() || now.unsettled == 0 && now.open_refunds == 0 {
                     return;
                 }
             }

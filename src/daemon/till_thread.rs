@@ -223,6 +223,7 @@ impl Loop<'_> {
                 board.seq = seq;
                 board.lanes = lanes;
                 board.unsettled = unsettled;
+                board.open_refunds = self.till.open_refunds();
                 board.trouble = trouble;
             }
             !same

@@ -65,6 +65,8 @@ pub struct Board {
     pub lanes: Vec<LaneView>,
     /// Payments with something left to do or to watch.
     pub unsettled: usize,
+    /// Refunds whose end is not known yet.
+    pub open_refunds: usize,
     /// What is wrong beyond a single payment.
     pub trouble: Trouble,
     /// Why the gateway could not be reached when it was last tried; none when it was.
