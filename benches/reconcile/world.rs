@@ -49,6 +49,13 @@ enum Kind {
     OnlyHere,
 }
 
+impl Payment {
+    /// Whether the ledger has it.
+    pub(crate) fn is_here(&self) -> bool {
+        self.kind != Kind::OnlyThere
+    }
+}
+
 pub(crate) const DAY: &str = "2026-03-02";
 
 pub(crate) fn payment(seed: u64, no: u64) -> Payment {

@@ -8,7 +8,7 @@ use super::say;
 use crate::config::ConfigErrors;
 use crate::daemon::ServeError;
 use crate::ledger::LedgerError;
-use crate::reconcile::TooMany;
+use crate::reconcile::CompareError;
 use crate::reconcile::statement::StatementError;
 use crate::words::{AuthCodeError, MoneyError};
 
@@ -63,7 +63,7 @@ fn code(error: &anyhow::Error) -> Exit {
     if error.is::<ConfigErrors>() {
         return Exit::Config;
     }
-    if error.is::<BadData>() || error.is::<TooMany>() || error.is::<MoneyError>() || error.is::<AuthCodeError>() {
+    if error.is::<BadData>() || error.is::<MoneyError>() || error.is::<AuthCodeError>() {
         return Exit::Data;
     }
     if let Some(statement) = error.downcast_ref::<StatementError>() {
@@ -76,6 +76,12 @@ fn code(error: &anyhow::Error) -> Exit {
             | StatementError::Packed
             | StatementError::NotUtf8
             | StatementError::NoColumn(_) => Exit::Data,
+        };
+    }
+    if let Some(compare) = error.downcast_ref::<CompareError>() {
+        return match compare {
+            CompareError::TooMany => Exit::Data,
+            CompareError::Shelf(_) => Exit::Io,
         };
     }
     if let Some(trouble) = error.downcast_ref::<Trouble>() {

@@ -2,7 +2,7 @@
 //!
 //! 1. [`statement`] makes rows of a file, and checks them against the file's own summary.
 //! 2. [`Side`] makes a fingerprint of every row and of every line of the ledgers; [`compare`] cancels out equal ones.
-//! 3. What is [`Loose`] is read again into [`Evidence`], and [`explain`] looks at it order by order.
+//! 3. What is [`Loose`] is read again into [`Evidence`], and [`explain()`] looks at it order by order.
 //! 4. [`Report`] has the findings and totals that add up.
 //!
 //! Nothing here opens a file: readers, ledgers ([`Book`]) and the hash's seed are arguments.
@@ -27,6 +27,6 @@ pub use book::{Book, Days, LedgerLine, Standing, What};
 pub use evidence::{Evidence, LISTED_MAX};
 pub use explain::explain;
 pub use finding::{Finding, Found, Kind, Weight};
-pub use prints::{Loose, Place, Side, TooMany, compare};
+pub use prints::{CompareError, Loose, Place, Run, Shelf, Side, compare};
 pub use report::{Balance, LedgerRead, Report, Share, StatementRead};
 pub use totals::{Moved, Tally, Totals};

@@ -93,6 +93,8 @@ fn an_error_nobody_signed_is_no_evidence() {
     assert_eq!(read(Op::Pay, &reply), Ok(Answer::Pay(PayAnswer::Failed { request_error: true })));
     let reverse = read(Op::Reverse, &reply);
     assert!(matches!(reverse, Ok(Answer::Reverse(ReverseAnswer::NotDone { why: ReverseRefusal::Other, .. }))));
+    let portal = HttpReply { status: 302, headers: Vec::new(), body: b"<html></html>".to_vec() };
+    assert_eq!(read(Op::Pay, &portal), Err(Distrust::Status(302)));
     for body in ["", "<html></html>", "{}", "[]", r#"{"code":7}"#] {
         let reply = HttpReply { status: 502, headers: Vec::new(), body: body.as_bytes().to_vec() };
         assert_eq!(read(Op::Query, &reply), Err(Distrust::Status(502)), "{body}");

@@ -43,7 +43,7 @@ def sale(lab, Kind):
     shop.is_at("connected")
     seen = time.monotonic() - began
     scanner.scan(shop.code())
-    shop.counts(1)                                  # it was read, and nobody wanted it
+    shop.fence(scanner)                             # it was read, and nobody wanted it
     check(shop.orders() == [], "a scan was charged that no payment waited for")
     first = shop.sells(scanner)
     began = time.monotonic()
@@ -68,7 +68,7 @@ def torn(lab, Kind):
     shop.open((scanner, "1", scanner.by_id))
     scanner.plug()
     shop.is_at("connected")
-    ref, code, good = shop.arm(), shop.code(), shop.code()
+    ref, code = shop.arm(), shop.code()
     scanner.send(scanner.beginning(code[:9]))
     time.sleep(0.2)                                 # half a code is no event that could be waited for
     scanner.unplug()
@@ -76,11 +76,10 @@ def torn(lab, Kind):
     scanner.plug()
     shop.is_at("connected")
     scanner.send(scanner.end(code[9:]))
-    shop.counts(1)
+    shop.fence(scanner)
     payment = shop.payment(ref)
     check(payment["state"] == "armed" and payment["attempts"] == [], f"half a code was taken: {payment}")
-    scanner.scan(good)
-    shop.paid(ref, good)
+    shop.collects(ref, scanner)
     shop.agrees(sales=1)
 
 
@@ -99,9 +98,7 @@ def stalled(lab, Kind):
         asked = others.submit(shop.arm)             # the request waits for the daemon as the scans do
         lab.guest.sh(f"sleep 2; kill -CONT {pid}")
         ref = asked.result()
-    good = shop.code()
-    scanner.scan(good)
-    shop.paid(ref, good)
+    shop.collects(ref, scanner)
     shop.agrees(sales=1)
     check(shop.pid() == pid, "the daemon did not outlive two seconds")
 
@@ -135,12 +132,10 @@ def pair(lab, one, two, swap):
         nodes.append(lab.guest.sh(f"readlink -e {one.by_path} {two.by_path}").split())
         numbered = lab.guest.sh("ls /dev/shroff/by-id 2>&1", check=False)
         check(("T1" in numbered) == (one.serial is not None), f"names by serial number: {numbered}")
-        refs, codes = [shop.arm("1"), shop.arm("2")], [shop.code(), shop.code()]
-        two.scan(codes[1])
-        shop.paid(refs[1], codes[1])
+        refs = shop.arm("1"), shop.arm("2")
+        shop.collects(refs[1], two)
         check(shop.payment(refs[0])["state"] == "armed", "the other lane took it")
-        one.scan(codes[0])
-        shop.paid(refs[0], codes[0])
+        shop.collects(refs[0], one)
         one.unplug(), two.unplug()
         shop.is_at("gone", 0), shop.is_at("gone", 1)
         if swap:
@@ -232,13 +227,12 @@ def cashiers_keyboard(lab):
     shop.is_at("connected")
     node = guest.wait("readlink -e /dev/input/by-id/usb-QEMU_QEMU_USB_Keyboard*event-kbd")
     check(guest.sh(f"stat -c %G {node}").strip() == "input", "the keyboard was given to shroff")
-    ref, good = shop.arm(), shop.code()
+    ref = shop.arm()
     guest.sh(f"exec 3<{node}; (timeout 60 dd <&3 of=/run/typed bs=24 count=114 status=none &)")
     keyboard.type(shop.code())
     guest.wait("[ $(stat -c %s /run/typed) -ge 2736 ]")     # 19 keys down and up, three events each: all were typed
     check(shop.payment(ref)["attempts"] == [], "typed and taken")
-    wedge.scan(good)
-    shop.paid(ref, good)
+    shop.collects(ref, wedge)
     shop.agrees(sales=1)
 
 

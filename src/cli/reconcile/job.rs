@@ -25,6 +25,8 @@ pub struct Job {
     pub partial: bool,
     /// Threads that read.
     pub threads: usize,
+    /// About how much memory may be used, in MiB; `None` for as much as it takes, about 35 MiB a million movements.
+    pub memory_mib: Option<u32>,
 }
 
 impl Job {
@@ -57,6 +59,7 @@ impl Job {
                 days: &days,
                 only: self.day,
                 threads: self.threads,
+                room: self.memory_mib.map(room),
                 meter: &meter,
             };
             let mut scanned = work.scan(books, seed(), tick)?;
@@ -140,6 +143,15 @@ impl Job {
         Ok(read)
     }
 }
+
+/// How many fingerprints of 16 bytes fit, beside everything else a process needs.
+fn room(memory_mib: u32) -> usize {
+    let bytes = u64::from(memory_mib).saturating_sub(OWN_MIB).saturating_mul(1024 * 1024);
+    usize::try_from(bytes.checked_div(16).unwrap_or(0)).unwrap_or(usize::MAX)
+}
+
+/// What the process needs beside fingerprints: itself, buffers, SQLite's caches, and what is looked at one by one.
+const OWN_MIB: u64 = 24;
 
 fn pieces(files: &[StatementFile], threads: usize) -> anyhow::Result<Vec<Piece>> {
     let mut pieces = Vec::new();

@@ -2,6 +2,7 @@
 
 mod files;
 mod job;
+mod shelf;
 mod table;
 mod work;
 
@@ -40,6 +41,9 @@ pub(super) struct ReconcileArgs {
     /// Compare a statement that is not all there, or was altered, as far as it goes
     #[arg(long)]
     partial: bool,
+    /// About how much memory to use; what does not fit waits in the folder for temporary files
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(32..))]
+    max_memory: Option<u32>,
     /// Print one JSON document
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -57,6 +61,7 @@ pub(super) fn run(path: &Path, args: &ReconcileArgs) -> anyhow::Result<Exit> {
         statements: args.statements.clone(),
         day: args.day,
         partial: args.partial,
+        memory_mib: args.max_memory,
         threads: std::thread::available_parallelism().map_or(1, |it| it.get().min(THREADS_MAX)),
     };
     let mut tick = |meter: &Meter| {

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::files::{StatementFile, Stretch};
+use super::shelf::Nameless;
 use crate::reconcile::statement::{Layout, Part, StatementRow};
 use crate::reconcile::{Book, Days, Evidence, LedgerLine, Loose, Side};
 use crate::words::Day;
@@ -43,6 +44,8 @@ pub(super) struct Work<'a> {
     /// Only rows of this day count.
     pub(super) only: Option<Day>,
     pub(super) threads: usize,
+    /// Fingerprints that may be in memory at once.
+    pub(super) room: Option<usize>,
     pub(super) meter: &'a Meter,
 }
 
@@ -93,7 +96,7 @@ impl Work<'_> {
         self.share(
             queue,
             |next, say| {
-                let mut sides = Box::new((Side::new(seed), Side::new(seed)));
+                let mut sides = Box::new((self.side(seed), self.side(seed)));
                 while let Some(task) = next() {
                     match task {
                         Scan::Piece(at) => {
@@ -172,6 +175,19 @@ impl Work<'_> {
             tick,
         )?;
         Ok(in_order(books))
+    }
+
+    /// An empty side for one thread, with its part of the memory.
+    fn side(&self, seed: u64) -> Side {
+        let side = Side::new(seed);
+        match self.room {
+            // Every thread has two: one for rows, one for lines.
+            Some(room) => {
+                let share = room.checked_div(self.threads.max(1).saturating_mul(2)).unwrap_or(room);
+                side.with_shelf(share, Box::new(Nameless))
+            }
+            None => side,
+        }
     }
 
     fn read_piece(&self, at: usize, side: &mut Side) -> anyhow::Result<PieceRead> {

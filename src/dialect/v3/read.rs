@@ -74,6 +74,10 @@ impl V3 {
         let is_error = (400..600).contains(&reply.status);
         match verify(reply, &reply.body, proof) {
             Err(Distrust::Unsigned) if is_error => return hearsay(op, reply),
+            // A redirection is a portal or a proxy speaking, not a gateway with a wrong key.
+            Err(Distrust::Unsigned) if !(200..300).contains(&reply.status) => {
+                return Err(Distrust::Status(reply.status));
+            }
             verified => verified?,
         }
         match (ask, reply.status) {

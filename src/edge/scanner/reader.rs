@@ -123,6 +123,7 @@ impl<C: Fn() -> Tick, S: Fn(ScanEvent)> Reader<C, S> {
             session.device.clear();
         }
         if stale && got != Got::Nothing {
+            tracing::warn!(scanner = %self.scanner, "the terminal was held up; what was scanned meanwhile is thrown away");
             session.take(got, at, &mut drop);
             return session.read_out(&self.clock);
         }
@@ -290,8 +291,9 @@ fn gone(error: &io::Error) -> String {
 /// How long a read waits: a thread that is asked to stop, or a frame that fell silent, is noticed within it.
 const READ_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Two read time-outs: a thread that has not looked at its device for longer was held up.
-const STALE: Duration = Duration::from_millis(400);
+/// A thread that has not looked at its device for longer was held up: what waits there may belong to the customer
+/// before. A busy machine keeps it waiting for some tenths of a second, which is no reason to lose a scan.
+const STALE: Duration = Duration::from_secs(1);
 
 /// A device that gives nothing for so long gives nothing that was waiting.
 const QUIET: Duration = Duration::from_millis(10);

@@ -184,6 +184,16 @@ pub static SCENARIOS: &[Scenario] = &[
         vec![(Op::RefundQuery, 3, forgery(Forgery::UnknownState))]
     }),
     one(627, "pays; refund queries are 3 s behind", || vec![(Op::RefundQuery, 0, stale(3))]),
+    // Signatures that only v3 has. In v2 nothing is wrong with these.
+    one(701, "v3: charged; signed ten minutes ago", || vec![(Op::Pay, 1, forgery(Forgery::Replayed))]),
+    one(702, "v3: charged; a serial number of no certificate", || vec![(Op::Pay, 1, forgery(Forgery::UnknownSerial))]),
+    one(703, "v3: charged; a test of whether signatures are checked", || vec![(Op::Pay, 1, forgery(Forgery::Probe))]),
+    one(704, "v3: pays after 8 s; three queries signed ten minutes ago", || {
+        vec![ASKED, (Op::Query, 3, forgery(Forgery::Replayed))]
+    }),
+    one(705, "must be reversed; two replies are not signed", || {
+        vec![HIDDEN, BEHIND, (Op::Reverse, 2, forgery(Forgery::NoSign))]
+    }),
 ];
 
 const ASKED: (Op, u32, Fault) = (Op::Pay, 1, fate(FateWord::AsksThenPays, 8));

@@ -155,7 +155,7 @@ impl Counter {
         panic!("{what} is not ready: {}", self.log());
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 

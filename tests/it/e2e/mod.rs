@@ -154,7 +154,7 @@ fn a_till_whose_disk_is_full_says_nothing_more_and_ends() {
     while accepted < 500 && counter.try_sell(&format!("130000{:012}", 5000 + accepted)) {
         accepted += 1;
     }
-    assert!(accepted > 2, "some sales fit");
+    assert!(accepted > 2, "some sales fit: {}", counter.log());
     assert_eq!(counter.ended(), Some(74), "input or output failed");
     // With room again, everything the gateway was told stands in the ledger, and settles.
     counter.more_room();

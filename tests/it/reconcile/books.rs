@@ -54,7 +54,7 @@ impl Book for Pages {
     }
 }
 
-fn borrowed(line: &LedgerLine) -> LedgerLine<&str> {
+pub(crate) fn borrowed(line: &LedgerLine) -> LedgerLine<&str> {
     LedgerLine {
         out_trade_no: &line.out_trade_no,
         what: match &line.what {
@@ -74,6 +74,11 @@ fn borrowed(line: &LedgerLine) -> LedgerLine<&str> {
 
 /// Compares `texts` with `books`, from the first byte to the report.
 pub(crate) fn reconcile(texts: &[&str], books: &[Pages], seed: u64) -> Report {
+    reconcile_with(texts, books, &|| Side::new(seed))
+}
+
+/// The same with sides of one's own.
+pub(crate) fn reconcile_with(texts: &[&str], books: &[Pages], new_side: &dyn Fn() -> Side) -> Report {
     let read: Vec<(Layout, &[u8])> = texts
         .iter()
         .map(|text| {
@@ -81,7 +86,7 @@ pub(crate) fn reconcile(texts: &[&str], books: &[Pages], seed: u64) -> Report {
             (Layout::read(&mut input).expect("a statement"), input)
         })
         .collect();
-    let mut side = Side::new(seed);
+    let mut side = new_side();
     let mut days = Days::default();
     let mut statements = Vec::new();
     let mut bad = Vec::new();
@@ -101,7 +106,7 @@ pub(crate) fn reconcile(texts: &[&str], books: &[Pages], seed: u64) -> Report {
             wholeness: part.wholeness(layout),
         });
     }
-    let mut ledger = Side::new(seed);
+    let mut ledger = new_side();
     for (at, book) in books.iter().enumerate() {
         ledger.begin(u32::try_from(at).expect("small"));
         let mut nth = 0;

@@ -1,6 +1,7 @@
 //! WeChat's statement against the ledger.
 
 mod books;
+mod bulk;
 mod ledger;
 mod parse;
 pub(crate) mod sheet;

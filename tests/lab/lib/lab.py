@@ -37,7 +37,7 @@ class Lab:
             for scanner in self.scanners:
                 scanner.discard()
             self.used = True
-            return note
+            return (note or "") + (f" ({self.shop.repeated} scans repeated)" if self.shop.repeated else "")
         except BaseException:
             self.last_words = self.say(self.shop.log) + self.say(lambda: self.guest.sh("find /dev/shroff -type l -ls", check=False))
             self.forget()
@@ -125,7 +125,7 @@ def main(scanners):
                 if lab.guest is None:
                     print(f"{lab.boot():6.1f} s  until a guest is up", flush=True)
                     start = time.monotonic()
-                outcome, note = "ok", lab.tell(STORIES[name]) or ""
+                outcome, note = "ok", lab.tell(STORIES[name])
             except Exception as error:      # whatever it is, the next story is told
                 where = "" if isinstance(error, LabError) else traceback.format_exc()
                 outcome, note = "FAILED", f"{error}\n{where}{lab.last_words}"
