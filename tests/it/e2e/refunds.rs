@@ -47,8 +47,17 @@ fn killed_at_any_moment_a_refund_is_returned_exactly_once() {
 
 #[test]
 fn every_refund_scenario_of_the_gateway_ends_as_its_books_say() {
+    every_refund_scenario("v2");
+}
+
+#[test]
+fn every_refund_scenario_over_v3_ends_as_its_books_say() {
+    every_refund_scenario("v3");
+}
+
+fn every_refund_scenario(api: &'static str) {
     let numbers: Vec<u16> = SCENARIOS.iter().map(|it| it.number).filter(|number| (602..700).contains(number)).collect();
-    let mut counter = Counter::open(Setup { lanes: numbers.len(), ..Setup::default() });
+    let mut counter = Counter::open(Setup { api, lanes: numbers.len(), ..Setup::default() });
     for (lane, number) in numbers.iter().enumerate() {
         let code = format!("13{number:04}{:012}", 8000 + lane);
         let payment = counter.sell_with(&(lane + 1).to_string(), 5000, &code);

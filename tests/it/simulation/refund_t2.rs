@@ -20,7 +20,7 @@ fn t2_a_hostile_day_of_refunds_agrees_with_the_books() {
         run(world).expect("the seed holds");
         return;
     }
-    let days = count("SHROFF_T2", 20_000) / (2 * u64::from(SALES));
+    let days = count("SHROFF_T2", 20_000) / (4 * u64::from(SALES));
     let refunds = std::sync::atomic::AtomicU64::new(0);
     super::in_parallel(days, |seed| {
         let Day { refunds: some, .. } = run(World::new(seed, SALES, Cut::Chance).with_refunds(seed))?;
