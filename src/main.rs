@@ -1,8 +1,7 @@
 //! `shroff`: arguments → `cli::run` → exit code.
 
-use clap::Parser as _;
 use shroff::cli;
 
 fn main() -> cli::Exit {
-    cli::run(cli::Args::parse())
+    cli::run(cli::Args::from_command_line())
 }

@@ -12,19 +12,28 @@ use shroff::sim::scanner::PtyScanner;
 
 use super::gateway::KEY;
 use super::now;
+use super::v3::PAPERS;
 
 const TOKEN: &str = "bench-token-0123456789abcdef0123456789abcdef";
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The daemon reads a scanner out when it opens it, until nothing came for 10 ms.
+const OPENS: Duration = Duration::from_millis(200);
 
 pub(crate) struct Setup {
     gateway: String,
     certificates: Option<PathBuf>,
+    v3: bool,
 }
 
 impl Setup {
     pub(crate) fn new(gateway: String) -> Self {
-        Self { gateway, certificates: None }
+        Self { gateway, certificates: None, v3: false }
+    }
+
+    /// The same with API v3, in public-key mode.
+    pub(crate) fn v3(gateway: String) -> Self {
+        Self { v3: true, ..Self::new(gateway) }
     }
 }
 
@@ -73,6 +82,8 @@ impl Daemon {
         let pos = connect(api);
         let daemon = Self { folder, child, api, pos, scanner, sales: 0, trace };
         assert!(daemon.scanner.wait_open(PATIENCE), "the daemon opens the scanner");
+        // What comes in the first moments after opening was scanned before anybody listened, and is thrown away.
+        daemon.pause(OPENS);
         Some(daemon)
     }
 
@@ -219,7 +230,7 @@ impl Simulator {
     }
 
     pub(crate) fn setup(&self) -> Setup {
-        Setup { gateway: self.https.clone(), certificates: Some(self.folder.path().to_owned()) }
+        Setup { gateway: self.https.clone(), certificates: Some(self.folder.path().to_owned()), v3: false }
     }
 }
 
@@ -249,11 +260,26 @@ pub(crate) fn folder_with(setup: &Setup, unsettled: u32) -> tempfile::TempDir {
         }
         tls = "client_cert_file = \"apiclient_cert.pem\"\nclient_key_file = \"apiclient_key.pem\"".to_owned();
     }
+    let mut api_version = "v2";
+    let mut v3 = String::new();
+    if setup.v3 {
+        api_version = "v3";
+        write("apiv3.key", super::v3::API_KEY.as_bytes());
+        write("v3_key.pem", PAPERS.key_pem.as_bytes());
+        write("v3_cert.pem", PAPERS.cert_pem.as_bytes());
+        write("platform.pem", PAPERS.platform_pem.as_bytes());
+        v3 = format!(
+            "[gateway.v3]\nprivate_key_file = \"v3_key.pem\"\nclient_cert_file = \"v3_cert.pem\"\n\
+             api_key_file = \"apiv3.key\"\nplatform_public_key_file = \"platform.pem\"\n\
+             platform_public_key_id = \"{}\"\n",
+            super::v3::PLATFORM_ID
+        );
+    }
     let ca = if tls.is_empty() { "" } else { "ca_file = \"ca.pem\"" };
     let config = format!(
         "[terminal]\nid = \"B01\"\ncurrency = \"HKD\"\nmcc = \"1001\"\nstore_id = \"S1\"\nstore_name = \"Bench\"\n\
-         [gateway]\nbase_url = \"{}\"\n{ca}\nappid = \"wx8888888888888888\"\nmch_id = \"1900000109\"\n\
-         [gateway.v2]\nsign_type = \"HMAC-SHA256\"\nkey_file = \"v2.key\"\n{tls}\n\
+         [gateway]\napi = \"{api_version}\"\nbase_url = \"{}\"\n{ca}\nappid = \"wx8888888888888888\"\nmch_id = \"1900000109\"\n\
+         [gateway.v2]\nsign_type = \"HMAC-SHA256\"\nkey_file = \"v2.key\"\n{tls}\n{v3}\
          [ledger]\npath = \"ledger.sqlite\"\n[api]\nsocket = \"api.sock\"\nlisten = \"{api}\"\ntoken_file = \"token\"\n\
          [[lane]]\nid = \"1\"\n[[scanner]]\nlane = \"1\"\nkind = \"serial\"\ndevice = \"{}\"\n",
         setup.gateway,

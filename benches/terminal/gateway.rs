@@ -58,13 +58,15 @@ fn serve(mut stream: TcpStream, stamps: &Sender<Instant>) {
         if held.len() < whole {
             continue;
         }
-        let is_pay = head.starts_with("post /pay/micropay");
+        let v3 = head.starts_with("post /v3/global/micropay/transactions/pay");
+        let is_pay = v3 || head.starts_with("post /pay/micropay");
         if is_pay {
             stamps.send(first.expect("a stamp")).expect("a listener");
         }
-        let body = answer(&String::from_utf8_lossy(&held[end + 4..whole]));
+        let request = String::from_utf8_lossy(&held[end + 4..whole]);
+        let (more, body) = if v3 { crate::v3::answer(&request) } else { (String::new(), answer(&request)) };
         let body = if head.starts_with("head ") { String::new() } else { body };
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!("HTTP/1.1 200 OK\r\n{more}Content-Length: {}\r\n\r\n", body.len());
         stream.write_all((head + &body).as_bytes()).expect("an answer");
         held.drain(..whole);
         first = None;

@@ -12,7 +12,7 @@ pub(crate) struct Limit {
     db: Connection,
     runtime: tokio::runtime::Runtime,
     client: reqwest::Client,
-    url: String,
+    gateway: String,
     count: i64,
 }
 
@@ -34,7 +34,7 @@ impl Limit {
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
         let client = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls).build().expect("a client");
-        Self { db, runtime, client, url: format!("{gateway}/pay/micropay"), count: 0 }
+        Self { db, runtime, client, gateway, count: 0 }
     }
 
     /// One transaction of a row and a journal line of 300 bytes each, flushed.
@@ -60,13 +60,28 @@ impl Limit {
             self.count,
             "<detail><![CDATA[x]]></detail>".repeat(20)
         );
+        self.around(gateway, "/pay/micropay", body)
+    }
+
+    /// The gateway of v3 signs its reply, here as with the daemon.
+    pub(crate) fn the_same_over_v3(&mut self, gateway: &Gateway) -> Duration {
+        let body = format!(
+            r#"{{"appid":"wx8888888888888888","mchid":"1900000109","out_trade_no":"LIMIT{:012}","amount":{{"total":8800,"currency":"HKD"}},"detail":"{}"}}"#,
+            self.count,
+            "x".repeat(300)
+        );
+        self.around(gateway, "/v3/global/micropay/transactions/pay", body)
+    }
+
+    fn around(&mut self, gateway: &Gateway, path: &str, body: String) -> Duration {
+        let url = format!("{}{path}", self.gateway);
         let one = self.commit();
         let began = now();
         let answer = self.runtime.block_on(async {
-            self.client.post(&self.url).body(body).send().await.expect("an answer").bytes().await.expect("a body")
+            self.client.post(&url).body(body).send().await.expect("an answer").bytes().await.expect("a body")
         });
         let trip = began.elapsed();
-        assert!(answer.len() > 500);
+        assert!(answer.len() > 300);
         gateway.next_pay();
         one + trip + self.commit()
     }

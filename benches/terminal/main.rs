@@ -17,6 +17,7 @@ mod daemon;
 mod gateway;
 mod limit;
 mod report;
+mod v3;
 
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,9 @@ fn main() {
     if wanted("p1") || wanted("p2") {
         scan_to_wire_and_to_paid();
     }
+    if wanted("p3") {
+        scan_to_paid_over_v3();
+    }
     if wanted("p5") {
         flushes_per_sale();
     }
@@ -47,6 +51,9 @@ fn main() {
     }
     if wanted("p10") {
         start_to_ready();
+    }
+    if wanted("p14") {
+        v3::write_and_sign();
     }
 }
 
@@ -85,6 +92,32 @@ fn scan_to_wire_and_to_paid() {
     turns.sort_by_key(|[_, _, paid, whole]| ratio(paid.p50(), whole.p50()));
     let pick = |at: usize| turns.iter().take(3).fold(Micros::default(), |all, turn| all.and(&turn[at]));
     row("P2 scan -> paid, p50", &pick(2).p50(), "two commits + bare reqwest", &pick(3).p50(), 115);
+}
+
+/// P3: P2 over v3. Its limit has one signature and one verification more.
+fn scan_to_paid_over_v3() {
+    let gateway = Gateway::start();
+    let mut daemon = Daemon::start(&Setup::v3(gateway.address()));
+    let mut limit = Limit::new(daemon.folder(), gateway.address());
+    let mut events = daemon.events();
+    let mut turns: Vec<[Micros; 2]> = Vec::new();
+    for turn in 0..=TURNS {
+        let mut paid = Micros::default();
+        for _ in 0..BLOCK {
+            daemon.arm();
+            daemon.pause(SETTLE);
+            let scanned = daemon.scan();
+            gateway.next_pay();
+            paid.push(events.until_paid().duration_since(scanned));
+        }
+        let whole: Micros = (0..BLOCK).map(|_| limit.the_same_over_v3(&gateway) + v3::sign_and_verify()).collect();
+        if turn > 0 {
+            turns.push([paid, whole]);
+        }
+    }
+    turns.sort_by_key(|[paid, whole]| ratio(paid.p50(), whole.p50()));
+    let pick = |at: usize| turns.iter().take(3).fold(Micros::default(), |all, turn| all.and(&turn[at]));
+    row("P3 scan -> paid over v3, p50", &pick(0).p50(), "P2's limit + sign + verify", &pick(1).p50(), 115);
 }
 
 /// P5: flushes from scan to paid, counted by the kernel's own door (strace). Arming and acknowledging are counted apart.

@@ -18,7 +18,7 @@ struct Args {
 enum What {
     /// A WeChat Pay gateway on loopback that keeps books and misbehaves on request
     Gateway(Box<gateway::Args>),
-    /// A barcode scanner on a pseudo-terminal
+    /// A barcode scanner that plays scripts: serial, keyboard wedge or HID POS
     Scanner(scanner::ScannerArgs),
     /// Gateway, scanner and the real daemon: sells, fails, recovers, and compares the books
     Demo(demo::DemoArgs),

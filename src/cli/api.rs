@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::shown::Payment;
-use crate::words::{ClientRef, PaymentRef};
+use crate::words::{ClientRef, PaymentRef, Secret};
 
 /// How long the daemon may take for an answer it does not hold back on purpose; its own limit is ten seconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
@@ -80,6 +80,13 @@ impl std::fmt::Display for Refused {
     }
 }
 
+impl Refused {
+    /// It needs a token that did not come with it.
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.status == 403
+    }
+}
+
 impl Trouble {
     /// The daemon may be starting anew: the same question can succeed in a moment.
     pub(super) fn passes(&self) -> bool {
@@ -137,13 +144,16 @@ impl Daemon {
         self.send(self.http.get(url).timeout(patience)).await
     }
 
-    /// Sends `body`, which is JSON or nothing, to `path`.
+    /// Sends `body`, which is JSON or nothing, to `path`, with the supervisor's token where there is one.
     ///
     /// # Errors
     /// Every answer that is not a success.
-    pub(super) async fn post(&self, path: &[&str], body: Vec<u8>) -> Result<Reply, Trouble> {
+    pub(super) async fn post(&self, path: &[&str], body: Vec<u8>, token: Option<&Secret>) -> Result<Reply, Trouble> {
         let url = self.url(path, &[])?;
-        let request = self.http.post(url).header(reqwest::header::CONTENT_TYPE, "application/json");
+        let mut request = self.http.post(url).header(reqwest::header::CONTENT_TYPE, "application/json");
+        if let Some(token) = token {
+            request = request.bearer_auth(String::from_utf8_lossy(token.expose()));
+        }
         self.send(request.body(body).timeout(PATIENCE)).await
     }
 

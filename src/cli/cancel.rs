@@ -25,7 +25,7 @@ pub(super) fn run(path: &Path, args: &CancelArgs) -> anyhow::Result<Exit> {
 
 async fn cancel(daemon: &Daemon, args: &CancelArgs) -> anyhow::Result<Exit> {
     let Some(found) = daemon.find(&args.name).await? else { return Err(unknown().into()) };
-    let reply = match daemon.post(&["v1", "payments", &found.reference, "cancel"], Vec::new()).await {
+    let reply = match daemon.post(&["v1", "payments", &found.reference, "cancel"], Vec::new(), None).await {
         Ok(reply) => reply,
         Err(trouble) if trouble.code() == Some("already_final") => {
             let now = daemon.find(&found.reference).await?.unwrap_or(found);

@@ -7,6 +7,7 @@ use super::api::Trouble;
 use super::say;
 use crate::config::ConfigErrors;
 use crate::daemon::ServeError;
+use crate::edge::gateway::DownloadError;
 use crate::ledger::LedgerError;
 use crate::reconcile::CompareError;
 use crate::reconcile::statement::StatementError;
@@ -53,6 +54,14 @@ impl Termination for Exit {
 #[error("{0}")]
 pub(super) struct BadData(pub(super) String);
 
+/// An end with an exit code of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub(super) struct Ended {
+    pub(super) exit: Exit,
+    pub(super) text: String,
+}
+
 /// Says what went wrong on stderr, with all its causes, and picks the exit code.
 pub(super) fn explain(error: &anyhow::Error) -> Exit {
     say::tell(&format!("shroff: {error:#}"));
@@ -90,12 +99,18 @@ fn code(error: &anyhow::Error) -> Exit {
     if let Some(ledger) = error.downcast_ref::<LedgerError>() {
         return of_ledger(ledger);
     }
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        return ended.exit;
+    }
+    if let Some(download) = error.downcast_ref::<DownloadError>() {
+        return of_download(download);
+    }
     if let Some(io) = error.downcast_ref::<io::Error>() {
         return of_io(io);
     }
     match error.downcast_ref::<ServeError>() {
         Some(ServeError::Ledger(ledger)) => of_ledger(ledger),
-        Some(ServeError::Gateway(_) | ServeError::Unsupported(_)) => Exit::Config,
+        Some(ServeError::Gateway(_) | ServeError::PlatformKey(_)) => Exit::Config,
         Some(ServeError::Door { .. }) => Exit::Unreachable,
         Some(ServeError::System(_)) | None => Exit::Io,
     }
@@ -115,8 +130,18 @@ fn of_trouble(trouble: &Trouble) -> Exit {
     match trouble {
         Trouble::Unreachable { .. } | Trouble::Broken { .. } | Trouble::Strange { .. } => Exit::Unreachable,
         Trouble::Denied { .. } => Exit::Denied,
+        Trouble::Refused(refused) if refused.is_forbidden() => Exit::Denied,
         Trouble::Refused(refused) if refused.retryable => Exit::Later,
         Trouble::Refused(_) => Exit::Data,
+    }
+}
+
+fn of_download(error: &DownloadError) -> Exit {
+    match error {
+        DownloadError::Doubt(_) => Exit::Unreachable,
+        DownloadError::Packed | DownloadError::Cut(_) | DownloadError::TooLarge | DownloadError::Digest => Exit::Data,
+        DownloadError::Unsupported => Exit::Config,
+        DownloadError::Disk(error) => of_io(error),
     }
 }
 

@@ -73,9 +73,9 @@ impl<'a> Follower<'a> {
     pub(super) async fn begin(&mut self, body: &[u8]) -> Result<Option<Told>, Trouble> {
         let (daemon, path) = (self.daemon, ["v1", "payments"]);
         let asking = async {
-            match daemon.post(&path, body.to_vec()).await {
+            match daemon.post(&path, body.to_vec(), None).await {
                 Err(trouble) if trouble.passes() && !matches!(trouble, Trouble::Unreachable { .. }) => {
-                    insist(self.clock, || daemon.post(&path, body.to_vec())).await
+                    insist(self.clock, || daemon.post(&path, body.to_vec(), None)).await
                 }
                 answered => answered,
             }
@@ -112,7 +112,7 @@ impl<'a> Follower<'a> {
     /// When the daemon stays away, or refuses.
     pub(super) async fn acknowledge(&self, payment: &Payment) -> Result<(), Trouble> {
         let (daemon, path) = (self.daemon, ["v1", "payments", payment.reference.as_str(), "ack"]);
-        insist(self.clock, || daemon.post(&path, Vec::new())).await.map(drop)
+        insist(self.clock, || daemon.post(&path, Vec::new(), None)).await.map(drop)
     }
 
     async fn news(&mut self, payment: &Payment) -> Result<Option<Told>, Trouble> {
@@ -153,7 +153,7 @@ impl<'a> Follower<'a> {
 
     async fn cancel(&mut self, payment: &Payment) {
         let path = ["v1", "payments", payment.reference.as_str(), "cancel"];
-        self.wish = match self.daemon.post(&path, Vec::new()).await {
+        self.wish = match self.daemon.post(&path, Vec::new(), None).await {
             Ok(_) => {
                 say::tell(
                     "cancelling; wait for the end, or press Ctrl-C again to leave: the payment goes on without you",
@@ -214,7 +214,7 @@ fn told(daemon: &Daemon, reply: Reply) -> Result<Told, Trouble> {
 }
 
 /// Asks until the daemon answers, as long as it may be on its way back.
-async fn insist<Asking>(clock: Clock, ask: impl Fn() -> Asking) -> Result<Reply, Trouble>
+pub(super) async fn insist<Asking>(clock: Clock, ask: impl Fn() -> Asking) -> Result<Reply, Trouble>
 where
     Asking: Future<Output = Result<Reply, Trouble>>,
 {

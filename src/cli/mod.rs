@@ -3,22 +3,31 @@
 mod api;
 mod attention;
 mod cancel;
+mod close;
 mod completions;
 mod config;
+mod devices;
 mod exit;
 mod follow;
+mod hid_id;
+mod landing;
 mod man;
 mod offline;
 mod pay;
 mod payments;
+mod progress;
 pub mod reconcile;
+mod refund;
+mod resolve;
 mod say;
+mod scan;
 mod serve;
 mod show;
 mod shown;
+mod statement;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -52,10 +61,22 @@ enum Command {
     Show(show::ShowArgs),
     /// Cancel a payment
     Cancel(cancel::CancelArgs),
+    /// Give back a paid payment, or a part of it
+    Refund(refund::RefundArgs),
     /// List what a person must look at
     Attention(attention::AttentionArgs),
+    /// List what could be a scanner, with the lines that name it in the configuration
+    Devices(devices::DevicesArgs),
+    /// Show what a scanner sends and what shroff makes of it
+    Scan(scan::ScanArgs),
     /// Compare WeChat's statements with the ledgers, and explain every difference
     Reconcile(reconcile::ReconcileArgs),
+    /// With the daemon stopped: drive every unsettled payment to its end
+    Resolve(resolve::ResolveArgs),
+    /// Say what a day took, gave back and left open
+    Close(close::CloseArgs),
+    /// Download WeChat's statement of a day to a file
+    Statement(statement::StatementArgs),
     /// Check the journal's hash chain and the ledger's integrity
     Verify(verify::VerifyArgs),
     /// Check or show the configuration
@@ -65,6 +86,24 @@ enum Command {
     Completions(completions::CompletionsArgs),
     /// Write manual pages
     Man(man::ManArgs),
+    /// Tell udev what a hidraw device is
+    #[command(hide = true)]
+    HidId(hid_id::HidIdArgs),
+}
+
+/// The name under which udev calls this program: a link to it. The hidden command of the same name is meant.
+const UDEV_HELPER: &str = "shroff-hid-id";
+
+impl Args {
+    /// Reads the command line. Ends the process with exit code 2 when it cannot be read.
+    #[must_use]
+    pub fn from_command_line() -> Self {
+        let mut line: Vec<_> = std::env::args_os().collect();
+        if line.first().is_some_and(|name| Path::new(name).file_name().is_some_and(|name| name == UDEV_HELPER)) {
+            line.insert(1, "hid-id".into());
+        }
+        Self::parse_from(line)
+    }
 }
 
 /// One JSON document instead of text for people.
@@ -85,12 +124,19 @@ pub fn run(args: Args) -> Exit {
         Command::Payments(args) => payments::run(path, &args),
         Command::Show(args) => show::run(path, &args),
         Command::Cancel(args) => cancel::run(path, &args),
+        Command::Refund(args) => refund::run(path, &args),
         Command::Attention(args) => attention::run(path, &args),
+        Command::Devices(args) => devices::run(&args),
+        Command::Scan(args) => scan::run(&args),
         Command::Reconcile(args) => reconcile::run(path, &args),
+        Command::Resolve(args) => resolve::run(path, &args),
+        Command::Close(args) => close::run(path, &args),
+        Command::Statement(args) => statement::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Config(command) => config::run(path, &command),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::HidId(args) => hid_id::run(&args),
     };
     outcome.unwrap_or_else(|error| exit::explain(&error))
 }

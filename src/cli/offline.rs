@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::Local;
 use crate::ledger::{PaymentRow, Reader};
-use crate::words::{ClientRef, Language};
+use crate::words::{ClientRef, Language, RefundRef};
 
 /// The ledger of a configuration, open for reading.
 pub(super) struct Books {
@@ -23,7 +23,7 @@ impl Books {
         Ok(Self { reader: Reader::open(&local.ledger_path)?, language: local.language })
     }
 
-    /// The payment with our name or the POS's name `name`.
+    /// The payment with our name or the POS's name `name`, or the one that the refund of this name gives back.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -31,9 +31,15 @@ impl Books {
         if let Some(row) = self.reader.payment(name)? {
             return Ok(Some(row));
         }
-        match name.parse::<ClientRef>() {
-            Ok(name) => Ok(self.reader.by_client_ref(&name)?),
-            Err(_) => Ok(None),
+        if let Ok(name) = name.parse::<ClientRef>()
+            && let Some(row) = self.reader.by_client_ref(&name)?
+        {
+            return Ok(Some(row));
+        }
+        let refund = name.parse::<RefundRef>().ok().map(|name| self.reader.refund(&name)).transpose()?.flatten();
+        match refund {
+            Some(refund) => Ok(self.reader.payment(refund.record.facts.payment.as_str())?),
+            None => Ok(None),
         }
     }
 }

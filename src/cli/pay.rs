@@ -128,7 +128,7 @@ fn is_paid(payment: &Payment) -> bool {
     payment.state == "paid"
 }
 
-fn draw() -> String {
+pub(super) fn draw() -> String {
     format!("CLI-{}", Dice.nonce().chars().take(DRAWN).collect::<String>())
 }
 

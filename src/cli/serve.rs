@@ -28,7 +28,7 @@ pub(super) fn run(path: &Path, args: &ServeArgs) -> anyhow::Result<Exit> {
 }
 
 /// Log lines go to stderr. Libraries below us are held to warnings: hyper and rustls print what they send at trace.
-fn listen(level: &str) -> anyhow::Result<()> {
+pub(super) fn listen(level: &str) -> anyhow::Result<()> {
     let filter = if level.contains('=') { level.to_owned() } else { format!("warn,shroff={level}") };
     let filter: Targets = filter.parse().with_context(|| {
         format!("--log takes error, warn, info, debug, trace or a filter such as shroff=debug, not {level:?}")

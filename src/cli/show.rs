@@ -7,26 +7,27 @@ use serde_json::Value;
 
 use super::exit::BadData;
 use super::offline::Books;
-use super::shown::{Attempt, Payment, amount, shop_time};
+use super::shown::{Attempt, Payment, Refund, amount, shop_time};
 use super::{Exit, Json, say};
-use crate::edge::api::view::PaymentView;
+use crate::edge::api::view::{PaymentView, RefundView};
 use crate::ledger::JournalLine;
 
 /// Which payment to show. The ledger is read, so the daemon may be stopped.
 #[derive(Debug, clap::Args)]
 pub(super) struct ShowArgs {
-    /// The terminal's ref of the payment, or the POS's client_ref
+    /// The terminal's ref of the payment, the POS's client_ref, or the refund_ref of one of its refunds
     #[arg(value_name = "REF")]
     name: String,
     #[command(flatten)]
     output: Json,
 }
 
-/// The payment as the API has it, and its journal.
+/// The payment as the API has it, its refunds and its journal.
 #[derive(Serialize)]
 struct Document {
     #[serde(flatten)]
     payment: PaymentView,
+    refunds: Vec<RefundView>,
     journal: Vec<JournalLine>,
 }
 
@@ -35,8 +36,10 @@ pub(super) fn run(path: &Path, args: &ShowArgs) -> anyhow::Result<Exit> {
     let Some(row) = books.find(&args.name)? else { return Err(unknown().into()) };
     let journal = books.reader.journal_of(&row.record.facts.reference)?;
     let payment = PaymentView::of(&row, books.language);
+    let refunds = books.reader.refunds_of(&row.record.facts.reference)?;
+    let refunds: Vec<RefundView> = refunds.iter().map(|row| RefundView::of(row, books.language)).collect();
     if args.output.json {
-        say::json(&Document { payment, journal })?;
+        say::json(&Document { payment, refunds, journal })?;
         return Ok(Exit::Fine);
     }
     let payment = Payment::of(&payment)?;
@@ -46,6 +49,12 @@ pub(super) fn run(path: &Path, args: &ShowArgs) -> anyhow::Result<Exit> {
         let header = ["ATTEMPT", "CODE", "STATE", "OUT_TRADE_NO", "TRANSACTION_ID", "PAID (UTC+8)", "REFUSED BECAUSE"];
         text.push('\n');
         text.push_str(&say::table(header, attempts));
+    }
+    if !refunds.is_empty() {
+        let refunds = refunds.iter().map(refund).collect::<Result<Vec<_>, _>>()?;
+        let header = ["REFUND", "AMOUNT", "STATE", "OUT_REFUND_NO", "ASKED FOR (UTC+8)", "BY", "REASON", "BECAUSE"];
+        text.push('\n');
+        text.push_str(&say::table(header, refunds));
     }
     text.push('\n');
     text.push_str(&say::table(["SEQ", "WHEN (UTC+8)", "EVENT", "STATE", "MONEY", "DETAILS"], journal.iter().map(line)));
@@ -100,8 +109,15 @@ fn attempt(it: &Attempt) -> [String; 7] {
     ]
 }
 
+fn refund(view: &RefundView) -> serde_json::Result<[String; 8]> {
+    let it = Refund::read(&serde_json::to_value(view)?)?;
+    let (total, created) = (it.total(), shop_time(&it.created_at));
+    let because = it.err_code.unwrap_or_default();
+    Ok([it.refund_ref, total, it.state, it.out_refund_no, created, it.operator, it.reason, because])
+}
+
 /// Keys of a line that have a column of their own, or are digests, which are for `verify`.
-const NO_DETAIL: [&str; 6] = ["event", "state", "money", "stage", "p", "a"];
+const NO_DETAIL: [&str; 7] = ["event", "state", "money", "stage", "p", "a", "r"];
 
 fn line(it: &JournalLine) -> [String; 6] {
     let data: Value = serde_json::from_str(&it.data).unwrap_or_default();

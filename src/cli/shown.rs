@@ -54,6 +54,41 @@ pub(super) struct Decline {
     pub(super) text: String,
 }
 
+/// The API's refund object, as far as a command goes by it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Refund {
+    pub(super) refund_ref: String,
+    #[serde(rename = "ref")]
+    pub(super) payment: String,
+    pub(super) out_refund_no: String,
+    pub(super) amount: u64,
+    pub(super) currency: String,
+    pub(super) state: String,
+    #[serde(rename = "final")]
+    pub(super) is_final: bool,
+    pub(super) reason: String,
+    pub(super) operator: String,
+    pub(super) err_code: Option<String>,
+    pub(super) advice: String,
+    pub(super) created_at: String,
+    pub(super) seq: u64,
+}
+
+impl Refund {
+    /// Reads a refund object.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn read(value: &Value) -> serde_json::Result<Self> {
+        Self::deserialize(value)
+    }
+
+    /// The amount with its currency: `HKD 12.00`.
+    pub(super) fn total(&self) -> String {
+        amount(self.amount, &self.currency)
+    }
+}
+
 /// What the cashier should read.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Cashier {

@@ -21,6 +21,7 @@ struct Document {
     lines: u64,
     payments: u64,
     attempts: u64,
+    refunds: u64,
     findings: Vec<String>,
 }
 
@@ -38,17 +39,19 @@ pub(super) fn run(path: &Path, args: &VerifyArgs) -> anyhow::Result<Exit> {
         lines: report.lines,
         payments: report.payments,
         attempts: report.attempts,
+        refunds: report.refunds,
         findings: report.findings.iter().map(|finding| say::plain(&finding.to_string())).collect(),
     };
     if args.output.json {
         say::json(&document)?;
         return Ok(exit);
     }
-    let Document { lines, payments, attempts, findings, .. } = document;
+    let Document { lines, payments, attempts, refunds, findings, .. } = document;
     for finding in &findings {
         say::print(&format!("{finding}\n"))?;
     }
-    let read = format!("{lines} journal lines, {payments} payments and {attempts} attempts were read");
+    let read =
+        format!("{lines} journal lines, {payments} payments, {attempts} attempts and {refunds} refunds were read");
     let verdict = match findings.len() {
         0 => format!("{}: {read}, and all of it is as it was written\n", say::coloured("fine", true)),
         count => format!(

@@ -55,8 +55,17 @@ pub struct Api {
     pub socket: PathBuf,
     /// The TCP door, on loopback, with its token. `None`: there is none.
     pub tcp: Option<Tcp>,
+    /// What a supervisor shows to refund more than an operator may; at least 32 characters.
+    pub supervisor: Option<Secret>,
     /// Origins whose pages may call.
     pub origins: Vec<String>,
+}
+
+/// `[refund]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// A refund of more, in the currency's smallest unit, needs the supervisor. `None`: no refund does.
+    pub operator_max: Option<u64>,
 }
 
 /// The TCP door of the API.
@@ -136,28 +145,50 @@ pub(super) fn api(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<Api> {
     });
     let token_file = r.file("token_file");
     let origins = r.list("origins", ORIGINS_MAX, |value| text(value).filter(|text| is_origin(text)).map(str::to_owned));
-    let tcp = match listen? {
-        None => None,
-        Some(listen) => Some(Tcp { listen, token: token(r, secrets, &token_file?)? }),
+    let supervisor_file = r.file("supervisor_token_file");
+    let tcp = match (listen?, token_file?) {
+        (None, _) => Some(None),
+        (Some(_), file) if file.is_empty() => {
+            r.missing(
+                "token_file",
+                "the name of a file with a token in it, because api.listen is set (openssl rand -hex 32)",
+            );
+            None
+        }
+        (Some(listen), file) => token(r, secrets, "token_file", &file).map(|token| Some(Tcp { listen, token })),
     };
-    Some(Api { socket: socket?, tcp, origins: origins? })
+    let supervisor = match supervisor_file?.as_str() {
+        "" => Some(None),
+        file => token(r, secrets, "supervisor_token_file", file).map(Some),
+    };
+    let (socket, tcp, supervisor) = (socket?, tcp?, supervisor?);
+    let same = |tcp: &Tcp| supervisor.as_ref().is_some_and(|it| it.expose() == tcp.token.expose());
+    if tcp.as_ref().is_some_and(same) {
+        r.clash("supervisor_token_file", "holds the token of api.token_file: then every program is a supervisor");
+    }
+    Some(Api { socket, tcp, supervisor, origins: origins? })
 }
 
-fn token(r: &mut Reader<'_>, secrets: &Secrets<'_>, file: &str) -> Option<Secret> {
-    if file.is_empty() {
-        r.missing(
-            "token_file",
-            "the name of a file with a token in it, because api.listen is set (openssl rand -hex 32)",
+/// `[refund]`; `supervised`: there is a supervisor's token.
+pub(super) fn refund(r: &mut Reader<'_>, supervised: bool) -> Option<Refund> {
+    let operator_max = r.whole_or_none("operator_max", 0, Money::MAX_MINOR)?;
+    if operator_max.is_some() && !supervised {
+        r.clash(
+            "operator_max",
+            "is set, and nobody could refund more; name a file with the supervisor's token in api.supervisor_token_file",
         );
-        return None;
     }
+    Some(Refund { operator_max })
+}
+
+fn token(r: &mut Reader<'_>, secrets: &Secrets<'_>, name: &str, file: &str) -> Option<Secret> {
     let token = secrets.secret(file).and_then(|token| {
         let bytes = token.expose();
         let good = (TOKEN_MIN..=TOKEN_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
         let expected = "a token of 32 to 512 letters, digits and signs without spaces (openssl rand -hex 32)";
         if good { Ok(token) } else { Err(FileError::Content { name: file.to_owned(), expected }) }
     });
-    r.content_of("token_file", token)
+    r.content_of(name, token)
 }
 
 /// Whether `text` is what a browser writes into `Origin`: scheme, host and perhaps a port, and nothing after them.

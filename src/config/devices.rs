@@ -1,12 +1,14 @@
 //! `[[lane]]`, `[[scanner]]`, `[[display]]`: what stands on the counter.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+
+use serialport::{DataBits, FlowControl, Parity};
 
 use super::error::ConfigError;
 use super::raw::Raw;
 use super::reader::Reader;
-use crate::scan::{Framing, Suffix};
+use crate::edge::scanner::{DeviceName, HidPosSettings, ScannerKind, SerialSettings, Settings, Transport};
+use crate::scan::Suffix;
 use crate::words::LaneId;
 
 /// The longest prefix a scanner is set up with.
@@ -17,127 +19,8 @@ const PREFIX_MAX: usize = 8;
 pub struct Scanner {
     /// The lane its codes are for.
     pub lane: LaneId,
-    /// How it is connected.
-    pub kind: ScannerKind,
-    /// Which one it is.
-    pub device: DeviceName,
-    /// How its port is set, for a serial one.
-    pub line: SerialLine,
-    /// How a scan begins and ends.
-    pub framing: Framing,
-}
-
-/// How a scanner is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScannerKind {
-    /// A serial port or a USB one that looks like it (CDC-ACM).
-    Serial,
-    /// A keyboard that types the code.
-    Keyboard,
-    /// USB HID POS, the best there is.
-    HidPos,
-}
-
-/// Which device is meant.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DeviceName {
-    /// A path.
-    Path(PathBuf),
-    /// Any USB device of this maker and model.
-    Usb {
-        /// The maker's number.
-        vendor: u16,
-        /// The model's number.
-        product: u16,
-        /// The piece's serial number, where two of a kind stand side by side.
-        serial: Option<String>,
-    },
-}
-
-impl ScannerKind {
-    /// The word of the configuration.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Serial => "serial",
-            Self::Keyboard => "keyboard",
-            Self::HidPos => "hid-pos",
-        }
-    }
-}
-
-impl std::fmt::Display for DeviceName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Path(path) => write!(f, "{}", path.display()),
-            Self::Usb { vendor, product, serial } => {
-                write!(f, "{vendor:04x}/{product:04x}")?;
-                serial.as_ref().map_or(Ok(()), |serial| write!(f, "/{serial}"))
-            }
-        }
-    }
-}
-
-impl std::str::FromStr for DeviceName {
-    type Err = ();
-
-    /// Reads a path that begins with a slash, `0c2e/0b6a` or `0c2e/0b6a/SERIAL`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.chars().any(char::is_control) {
-            return Err(());
-        }
-        if text.starts_with('/') {
-            return Ok(Self::Path(PathBuf::from(text)));
-        }
-        let mut parts = text.splitn(3, '/');
-        let mut number = || parts.next().filter(|part| part.len() == 4).and_then(hex).ok_or(());
-        let (vendor, product) = (number()?, number()?);
-        let serial = parts.next().map(str::to_owned);
-        if serial.as_ref().is_some_and(String::is_empty) {
-            return Err(());
-        }
-        Ok(Self::Usb { vendor, product, serial })
-    }
-}
-
-/// Four hexadecimal digits, without the sign that the standard library would take.
-fn hex(text: &str) -> Option<u16> {
-    if text.bytes().all(|byte| byte.is_ascii_hexdigit()) { u16::from_str_radix(text, 16).ok() } else { None }
-}
-
-/// How a serial port is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SerialLine {
-    /// Bits a second.
-    pub baud: u32,
-    /// Seven data bits instead of eight.
-    pub seven_bits: bool,
-    /// The parity bit.
-    pub parity: Parity,
-    /// Who may stop whom.
-    pub handshake: Handshake,
-}
-
-/// The parity bit of a serial port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parity {
-    /// None.
-    None,
-    /// Even.
-    Even,
-    /// Odd.
-    Odd,
-}
-
-/// Flow control of a serial port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handshake {
-    /// None.
-    None,
-    /// By wire.
-    RtsCts,
-    /// By character.
-    XonXoff,
+    /// Which one it is, and how it is read.
+    pub settings: Settings,
 }
 
 /// One `[[display]]`.
@@ -238,35 +121,38 @@ fn lanes(raw: &Raw, errors: &mut Vec<ConfigError>) -> Option<Vec<LaneId>> {
 
 fn scanner(r: &mut Reader<'_>, lanes: Option<&[LaneId]>, taken: &mut Vec<DeviceName>) -> Option<Scanner> {
     let lane = lane(r, lanes);
-    let kinds =
-        [("serial", ScannerKind::Serial), ("keyboard", ScannerKind::Keyboard), ("hid-pos", ScannerKind::HidPos)];
-    let kind = r.choice("kind", &kinds);
+    let kind = r.choice("kind", &ScannerKind::ALL.map(|kind| (kind.word(), kind)));
     let device = r.parsed::<DeviceName>("device");
     if let Some(device) = &device {
         take(r, device, taken);
     }
-    let baud = baud(r);
-    let seven_bits = r.whole("bits", 7, 8).map(|bits| bits == 7);
-    let parity = r.choice("parity", &[("none", Parity::None), ("even", Parity::Even), ("odd", Parity::Odd)]);
-    let handshakes = [("none", Handshake::None), ("rts-cts", Handshake::RtsCts), ("xon-xoff", Handshake::XonXoff)];
-    let handshake = r.choice("handshake", &handshakes);
+    let line = serial_line(r);
+    let switch = r.choice("mode_switch", &[("none", false), ("honeywell", true)]);
     let prefix = r.text("prefix", |text| text.is_ascii() && text.len() <= PREFIX_MAX);
     let suffix = r.text("suffix", |text| text == "timeout" || ends_a_scan(text).is_some());
     let timeout = suffix.as_deref() == Some("timeout");
     let ending = suffix.and_then(|text| if timeout { Some(Suffix::default()) } else { ends_a_scan(&text) });
-    let framing = prefix.zip(ending).map(|(prefix, suffix)| Framing {
-        prefix: prefix.into_bytes(),
-        suffix,
-        timeout,
-        ..Framing::default()
-    });
-    Some(Scanner {
-        lane: lane?,
-        kind: kind?,
-        device: device?,
-        line: SerialLine { baud: baud?, seven_bits: seven_bits?, parity: parity?, handshake: handshake? },
-        framing: framing?,
-    })
+    let transport = match kind? {
+        ScannerKind::Serial => Transport::Serial(line?),
+        ScannerKind::Keyboard => Transport::Keyboard,
+        ScannerKind::HidPos => Transport::HidPos(HidPosSettings { honeywell_switch: switch? }),
+    };
+    let mut settings = Settings::new(device?, transport);
+    settings.framing.prefix = prefix?.into_bytes();
+    settings.framing.suffix = ending?;
+    settings.framing.timeout = timeout;
+    Some(Scanner { lane: lane?, settings })
+}
+
+/// How a serial port is set. Read whatever the kind is: what is typed wrongly is wrong.
+fn serial_line(r: &mut Reader<'_>) -> Option<SerialSettings> {
+    let baud = baud(r);
+    let data_bits = r.whole("bits", 7, 8).map(|bits| if bits == 7 { DataBits::Seven } else { DataBits::Eight });
+    let parity = r.choice("parity", &[("none", Parity::None), ("even", Parity::Even), ("odd", Parity::Odd)]);
+    let handshakes =
+        [("none", FlowControl::None), ("rts-cts", FlowControl::Hardware), ("xon-xoff", FlowControl::Software)];
+    let handshake = r.choice("handshake", &handshakes);
+    Some(SerialSettings { baud: baud?, data_bits: data_bits?, parity: parity?, handshake: handshake? })
 }
 
 /// A suffix of one character or more, without digits.
@@ -334,24 +220,4 @@ fn take(r: &mut Reader<'_>, device: &DeviceName, taken: &mut Vec<DeviceName>) {
         r.clash("device", "is named a second time; each device has one [[scanner]] or [[display]]");
     }
     taken.push(device.clone());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_device_is_a_path_or_what_shroff_devices_prints() {
-        let usb = |serial: Option<&str>| DeviceName::Usb {
-            vendor: 0x0c2e,
-            product: 0x0b6a,
-            serial: serial.map(str::to_owned),
-        };
-        assert_eq!("0c2e/0b6a".parse(), Ok(usb(None)));
-        assert_eq!("0C2E/0B6A/A/1".parse(), Ok(usb(Some("A/1"))));
-        assert_eq!("/dev/ttyACM0".parse(), Ok(DeviceName::Path(PathBuf::from("/dev/ttyACM0"))));
-        for text in ["", "ttyACM0", "0c2e", "0c2e/", "+c2e/0b6a", "0c2e/0b6a/", "c2e/b6a", "/dev/tty\n"] {
-            assert_eq!(text.parse::<DeviceName>(), Err(()), "{text:?}");
-        }
-    }
 }

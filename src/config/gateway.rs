@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -11,7 +12,9 @@ use super::error::ConfigError;
 use super::raw::Raw;
 use super::reader::Reader;
 use super::secrets::{FileError, Secrets};
+use crate::dialect::PlatformKeys;
 pub use crate::dialect::v2::SignType;
+use crate::dialect::v3::{Signer, SignerError};
 use crate::words::{AppId, MerchantId, Secret};
 
 /// A v2 API key has 32 characters at WeChat Pay; sandboxes and simulators have others.
@@ -66,10 +69,8 @@ pub struct V2 {
 /// `[gateway.v3]`.
 #[derive(Clone, Debug)]
 pub struct V3 {
-    /// PEM of the key that signs requests.
-    pub private_key_pem: Secret,
-    /// PEM of its certificate, whose serial number names the key.
-    pub client_cert_pem: Vec<u8>,
+    /// The key that signs requests, with the serial number of its certificate.
+    pub signer: Arc<Signer>,
     /// The key of certificates and notices, exactly 32 bytes.
     pub api_key: Secret,
     /// WeChat Pay's public key, in public-key mode.
@@ -278,12 +279,20 @@ fn v3(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<V3> {
         r.content_of("api_key_file", key)
     });
     let platform_key = platform_key(r, secrets);
-    Some(V3 {
-        private_key_pem: private_key_pem?,
-        client_cert_pem: client_cert_pem?,
-        api_key: api_key?,
-        platform_key: platform_key?,
-    })
+    let signer = signer(r, &private_key_pem?, &client_cert_pem?);
+    Some(V3 { signer: Arc::new(signer?), api_key: api_key?, platform_key: platform_key? })
+}
+
+/// The key and the certificate, if they can sign and belong together.
+fn signer(r: &mut Reader<'_>, private_key: &Secret, certificate: &[u8]) -> Option<Signer> {
+    match Signer::new(private_key, certificate) {
+        Ok(signer) => Some(signer),
+        Err(why) => {
+            let name = if why == SignerError::Certificate { "client_cert_file" } else { "private_key_file" };
+            r.clash(name, format!("cannot sign: {why}"));
+            None
+        }
+    }
 }
 
 fn platform_key(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<Option<PlatformKey>> {
@@ -294,8 +303,8 @@ fn platform_key(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<Option<Plat
         (true, true) => Some(None),
         (false, false) => {
             let pem = secrets.public(&file).and_then(|pem| {
-                let expected = "a public key in PEM (-----BEGIN PUBLIC KEY-----)";
-                let good = rustls_pki_types::SubjectPublicKeyInfoDer::from_pem_slice(&pem).is_ok();
+                let expected = "an RSA public key in PEM (-----BEGIN PUBLIC KEY-----)";
+                let good = PlatformKeys::default().add_public_key(&id, &pem).is_ok();
                 if good { Ok(pem) } else { Err(FileError::Content { name: file, expected }) }
             });
             let pem = r.content_of("platform_public_key_file", pem)?;

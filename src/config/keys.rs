@@ -38,7 +38,8 @@ impl Key {
 }
 
 /// Sections that stand once: `[terminal]`.
-pub(super) const SECTIONS: &[&str] = &["terminal", "gateway", "gateway.v2", "gateway.v3", "policy", "ledger", "api"];
+pub(super) const SECTIONS: &[&str] =
+    &["terminal", "gateway", "gateway.v2", "gateway.v3", "policy", "ledger", "api", "refund"];
 
 /// Sections that stand once for each thing: `[[lane]]`.
 pub(super) const LISTS: &[&str] = &["lane", "scanner", "display"];
@@ -120,19 +121,23 @@ pub const KEYS: &[Key] = &[
     Key::new("api", "socket", "\"/run/shroff/api.sock\"", "a path of at most 107 bytes"),
     Key::new("api", "listen", "\"\"", "a loopback address with a port, such as \"127.0.0.1:8750\""),
     Key::private("api", "token_file", SECRET_FILE),
+    Key::private("api", "supervisor_token_file", SECRET_FILE),
     Key::new("api", "origins", "[]", "a list of at most 16 origins, such as \"https://pos.example\", without a path"),
+    Key::new("refund", "operator_max", "\"\"", "0 to 1000000000 of the smallest unit, or \"\" for no limit"),
     Key::new("lane", "id", "\"1\"", "1 to 16 letters, digits, _ and -"),
     Key::new("scanner", "lane", "\"1\"", LANE),
     Key::new("scanner", "kind", "\"serial\"", "\"serial\", \"keyboard\" or \"hid-pos\""),
     Key::needed(
         "scanner",
         "device",
-        "a path, or vendor/product or vendor/product/serial number as `shroff devices` prints them, such as \"0c2e/0b6a\"",
+        "a path, vendor/product or vendor/product/serial number such as \"0c2e/0b6a\", or a port such as \"usb:1-1.2\"; \
+         `shroff devices` prints them",
     ),
     Key::new("scanner", "baud", "9600", BAUD),
     Key::new("scanner", "bits", "8", "7 or 8 data bits"),
     Key::new("scanner", "parity", "\"none\"", "\"none\", \"even\" or \"odd\""),
     Key::new("scanner", "handshake", "\"none\"", "\"none\", \"rts-cts\" or \"xon-xoff\""),
+    Key::new("scanner", "mode_switch", "\"none\"", "\"none\" or \"honeywell\""),
     Key::new("scanner", "prefix", "\"\"", "at most 8 characters of ASCII"),
     Key::new("scanner", "suffix", "\"\\r\"", "1 to 4 characters of ASCII, or \"timeout\""),
     Key::new("display", "lane", "\"1\"", LANE),

@@ -2,15 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::checked;
+use super::checked::{self, Terminal};
 use super::error::ConfigErrors;
 use super::reader::Reader;
-use crate::words::{Currency, Language};
+use crate::words::{Currency, Language, TerminalId};
 
 /// The part of the configuration that commands go by. Its files with secrets are not opened, so that it works for a
 /// POS user, and beside a service whose secrets only systemd hands out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Local {
+    /// The terminal's id.
+    pub terminal: TerminalId,
+    /// The store's name; may be empty.
+    pub store_name: String,
     /// The currency amounts are in.
     pub currency: Currency,
     /// Of texts for the cashier.
@@ -36,7 +40,8 @@ impl Local {
         let socket = checked::socket(&mut Reader::new("api", raw.one("api"), &mut errors), beside);
         match (terminal, ledger_path, socket) {
             (Some(terminal), Some(ledger_path), Some(socket)) if errors.is_empty() => {
-                Ok(Self { currency: terminal.currency, language: terminal.language, ledger_path, socket })
+                let Terminal { id, store_name, currency, language, .. } = terminal;
+                Ok(Self { terminal: id, store_name, currency, language, ledger_path, socket })
             }
             _ => Err(ConfigErrors::new(path, errors)),
         }

@@ -18,8 +18,8 @@ mod secrets;
 
 use std::path::{Path, PathBuf};
 
-pub use checked::{Api, Tcp, Terminal};
-pub use devices::{DeviceName, Display, DisplayKind, Handshake, Parity, Scanner, ScannerKind, SerialLine, VfdProtocol};
+pub use checked::{Api, Refund, Tcp, Terminal};
+pub use devices::{Display, DisplayKind, Scanner, VfdProtocol};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use gateway::{BaseUrl, ClientIdentity, Gateway, GatewayApi, PlatformKey, SignType, TerminalIp, V2, V3};
 pub use keys::{KEYS, Key};
@@ -54,6 +54,8 @@ pub struct Config {
     pub ledger_path: PathBuf,
     /// The doors for the POS.
     pub api: Api,
+    /// Who may give money back.
+    pub refund: Refund,
     /// The lanes; at least one, each with its own id.
     pub lanes: Vec<LaneId>,
     /// The scanners, each of one of the lanes.
@@ -98,9 +100,16 @@ fn read(path: &Path) -> Result<Raw, ConfigErrors> {
 fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Config> {
     let terminal = checked::terminal(&mut Reader::new("terminal", raw.one("terminal"), errors));
     let gateway = gateway::gateway(raw, secrets, errors);
+    let v3 = matches!(&gateway, Some(Gateway { api: GatewayApi::V3(_), .. }));
+    if v3 && terminal.as_ref().is_some_and(|terminal| terminal.mcc.is_none()) {
+        let mut terminal = Reader::new("terminal", raw.one("terminal"), errors);
+        terminal.missing("mcc", "the merchant category code, 4 digits: no pay of API v3 goes without it");
+    }
     let policy = policy::policy(&mut Reader::new("policy", raw.one("policy"), errors));
     let ledger_path = checked::ledger(&mut Reader::new("ledger", raw.one("ledger"), errors), secrets.beside);
     let api = checked::api(&mut Reader::new("api", raw.one("api"), errors), secrets);
+    let supervised = api.as_ref().is_none_or(|api| api.supervisor.is_some());
+    let refund = checked::refund(&mut Reader::new("refund", raw.one("refund"), errors), supervised);
     let counter = devices::counter(raw, errors);
     let counter = counter?;
     Some(Config {
@@ -109,6 +118,7 @@ fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Co
         policy: policy?,
         ledger_path: ledger_path?,
         api: api?,
+        refund: refund?,
         lanes: counter.lanes,
         scanners: counter.scanners,
         displays: counter.displays,

@@ -73,6 +73,14 @@ impl<'a> Reader<'a> {
         self.read(name, |value| decimal(value, 0).filter(|number| (min..=max).contains(number)))
     }
 
+    /// The same, or empty text for none.
+    pub(super) fn whole_or_none(&mut self, name: &str, min: u64, max: u64) -> Option<Option<u64>> {
+        self.read(name, |value| match text(value) {
+            Some("") => Some(None),
+            _ => decimal(value, 0).filter(|number| (min..=max).contains(number)).map(Some),
+        })
+    }
+
     /// A number from `min` to `max` thousandths, in thousandths.
     pub(super) fn thousandths(&mut self, name: &str, min: u64, max: u64) -> Option<u64> {
         self.read(name, |value| decimal(value, PLACES).filter(|number| (min..=max).contains(number)))

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::ServeError;
 use crate::config::{ClientIdentity, Config, DisplayKind, GatewayApi, TerminalIp};
 use crate::dialect::v2::V2;
+use crate::dialect::v3::V3;
 use crate::dialect::{Dialect, Merchant};
 use crate::edge::api::{Api, ApiConfig};
 use crate::edge::clock::Clock;
@@ -21,6 +22,8 @@ use crate::edge::dice::Dice;
 use crate::edge::display::{Slot, Watcher, console};
 use crate::edge::gateway::{Gateway, GatewayConfig, Identity};
 
+/// The platform's certificates, beside the ledger.
+const KEYS_FILE: &str = "platform-certificates.json";
 /// The group of POS users, where it exists.
 const POS_GROUP: &str = "shroff-pos";
 
@@ -39,20 +42,30 @@ impl Drop for Doors {
 }
 
 /// The way to the gateway this configuration names.
-pub(super) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
-    let GatewayApi::V2(v2) = &config.gateway.api else {
-        return Err(ServeError::Unsupported("gateway.api = \"v3\" is not supported by this version; use \"v2\""));
+pub(crate) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
+    let merchant = merchant(config);
+    let (dialect, identity, keys_file): (Arc<dyn Dialect>, _, _) = match &config.gateway.api {
+        GatewayApi::V2(v2) => {
+            let identity = v2.client.clone().map(|client| match client {
+                ClientIdentity::Pem { cert, key } => Identity::Pem { cert, key },
+                ClientIdentity::Pkcs12 { store, password } => Identity::Pkcs12 { store, password },
+            });
+            (Arc::new(V2::new(merchant, v2.key.clone(), v2.sign_type)), identity, None)
+        }
+        GatewayApi::V3(v3) => {
+            let mut dialect = V3::new(merchant, Arc::clone(&v3.signer), v3.api_key.clone());
+            if let Some(key) = &v3.platform_key {
+                dialect = dialect.with_public_key(&key.id, &key.pem)?;
+            }
+            (Arc::new(dialect), None, Some(config.ledger_path.with_file_name(KEYS_FILE)))
+        }
     };
-    let dialect: Arc<dyn Dialect> = Arc::new(V2::new(merchant(config), v2.key.clone(), v2.sign_type));
-    let identity = v2.client.clone().map(|client| match client {
-        ClientIdentity::Pem { cert, key } => Identity::Pem { cert, key },
-        ClientIdentity::Pkcs12 { store, password } => Identity::Pkcs12 { store, password },
-    });
     let gateway = GatewayConfig {
         base_url: config.gateway.base_url.to_string(),
         fallback_url: config.gateway.fallback_url.as_ref().map(ToString::to_string),
         extra_roots: config.gateway.extra_roots.clone(),
         identity,
+        keys_file,
         policy: config.policy.clone(),
     };
     Ok(Gateway::new(&gateway, dialect, clock, Dice)?)
@@ -73,6 +86,7 @@ fn merchant(config: &Config) -> Merchant {
             TerminalIp::Fixed(ip) => ip,
             TerminalIp::Auto => own_address(),
         },
+        language: terminal.language,
     }
 }
 
@@ -91,6 +105,7 @@ pub(super) fn api_config(config: &Config) -> ApiConfig {
     ApiConfig {
         origins: config.api.origins.clone(),
         token: config.api.tcp.as_ref().map(|tcp| tcp.token.clone()),
+        supervisor: config.api.supervisor.clone(),
         language: config.terminal.language,
         display_languages: config.terminal.display_languages.clone(),
         lanes: config.lanes.clone(),

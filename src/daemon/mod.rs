@@ -1,6 +1,7 @@
 //! Floor 5: the daemon. Wires the till to the world, and ends when told to, or when the ledger fails.
 
 mod doors;
+mod resolve;
 mod scanners;
 mod till_thread;
 
@@ -9,11 +10,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::dialect::KeyError;
 use crate::edge::api::Api;
 use crate::edge::clock::Clock;
 use crate::edge::desk::{Board, Desk, INBOX, Input};
@@ -21,10 +23,12 @@ use crate::edge::dice::Dice;
 use crate::edge::gateway::{Doubt, Exchange, Gateway, GatewayError};
 use crate::edge::metrics::Metrics;
 use crate::ledger::{Birth, Ledger, LedgerError, Reader};
-use crate::payment::answer::ReverseAnswer;
+use crate::payment::answer::{RefundAnswer, ReverseAnswer};
 use crate::payment::{Answer, Heard};
 use crate::till::{Outgoing, Settings, Till};
 use crate::words::{OutTradeNo, Secret, WallTime};
+pub(crate) use doors::gateway;
+pub(crate) use resolve::resolve;
 use scanners::Scanners;
 use till_thread::Hands;
 
@@ -38,6 +42,12 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const BUILT: WallTime = WallTime::from_millis(1_793_491_200_000);
 /// A ledger may have been written by a clock so much ahead.
 const CLOCK_SLACK: Duration = Duration::from_secs(120);
+/// The gateway's certificates are asked for twice a day; a new one is announced a day ahead (protocol 7.3).
+const KEYS_EVERY: Duration = Duration::from_secs(11 * 3600);
+/// And sooner when that failed.
+const KEYS_AGAIN: Duration = Duration::from_secs(600);
+/// Seconds between our clock and the gateway's from which a person is told; at 300 v3 refuses every request.
+const CLOCK_OFF: u64 = 30;
 /// How long an answer waits before it tries a full inbox again.
 const INBOX_FULL: Duration = Duration::from_millis(10);
 /// Letters of a ledger's birth mark: no vowels, so that no words come out; nothing that looks alike.
@@ -54,9 +64,9 @@ pub enum ServeError {
     /// The gateway's keys, certificates or addresses.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
-    /// The configuration asks for something this version does not have.
-    #[error("{0}")]
-    Unsupported(&'static str),
+    /// The public key of public-key mode.
+    #[error("gateway.v3.platform_public_key_file: {0}")]
+    PlatformKey(#[from] KeyError),
     /// A socket cannot be opened.
     #[error("cannot open {what}: {why}")]
     Door {
@@ -78,13 +88,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     harden();
     let clock = Clock::start();
     let ledger = open_ledger(config)?;
-    let gateway = Arc::new(doors::gateway(config, clock)?);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .max_blocking_threads(BLOCKING)
-        .enable_all()
-        .build()
-        .map_err(ServeError::System)?;
+    let gateway = Arc::new(gateway(config, clock)?);
+    let runtime = runtime()?;
     let seed = u64::from_be_bytes(Dice.bytes());
     let till = Till::open(ledger, settings(config), seed, clock.now())?;
     info!(unsettled = till.unsettled(), ledger = %config.ledger_path.display(), "the ledger is open");
@@ -107,17 +112,23 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
 
     board.send_modify(|board| board.wrong_clock = wrong_clock(clock.wall(), &config.ledger_path));
     doors::ready();
-    reach(runtime.handle(), &gateway, &board);
+    reach(runtime.handle(), &gateway, &board, &metrics);
+    if gateway.has_keys() {
+        runtime.spawn(keep_keys_fresh(Arc::clone(&gateway)));
+    }
     let handle = runtime.handle().clone();
     let hands = Hands {
         clock,
         call: &|outgoing| call(&handle, &gateway, &inbox, &board, &metrics, clock, outgoing),
         arm: &|lane, since| {
             scanners.drain(lane, since);
-            reach(&handle, &gateway, &board);
+            reach(&handle, &gateway, &board, &metrics);
         },
         board: &board,
-        alive: &doors::alive,
+        alive: &|| {
+            doors::alive();
+            scanners.look_after(clock.tick());
+        },
         metrics: &metrics,
     };
     let outcome = till_thread::run(till, &till_inbox, hands);
@@ -133,11 +144,20 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
 }
 
 /// Files are ours alone whatever the umask was, and no core holds a key.
-fn harden() {
+pub(crate) fn harden() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     if rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).is_err() {
         warn!("a core of this process could hold keys: the kernel refused to forbid it");
     }
+}
+
+fn runtime() -> Result<Runtime, ServeError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING)
+        .enable_all()
+        .build()
+        .map_err(ServeError::System)
 }
 
 fn open_ledger(config: &Config) -> Result<Ledger, ServeError> {
@@ -160,6 +180,7 @@ fn settings(config: &Config) -> Settings {
         currency: config.terminal.currency,
         amount_max: config.terminal.amount_max.minor(),
         description: config.terminal.description.clone(),
+        operator_max: config.refund.operator_max,
     }
 }
 
@@ -182,7 +203,7 @@ fn call(
         let Exchange { sent_at: sent, result } = gateway.exchange(&call).await;
         let number = call.order.out_trade_no;
         match &result {
-            Ok(answer) => tell_refused_reversal(&number, answer),
+            Ok(answer) => tell_refusal(&number, answer),
             Err(doubt) => warn!(out_trade_no = %number, op = op.word(), why = %doubt, "no answer that counts"),
         }
         let unreachable = match &result {
@@ -204,20 +225,42 @@ fn call(
             Heard::NotSent(why) | Heard::Nothing { why, .. } => why,
         };
         metrics.call(op, outcome, clock.tick().since(began));
+        note_clock(&gateway, &metrics, &board);
         send(&inbox, Input::Heard { id, heard, sent }).await;
     });
 }
 
 /// Opens the connection ahead of the next pay, and says in words when nobody can be reached.
-fn reach(handle: &Handle, gateway: &Arc<Gateway>, board: &Arc<watch::Sender<Board>>) {
-    let (gateway, board) = (Arc::clone(gateway), Arc::clone(board));
+fn reach(handle: &Handle, gateway: &Arc<Gateway>, board: &Arc<watch::Sender<Board>>, metrics: &Arc<Metrics>) {
+    let (gateway, board, metrics) = (Arc::clone(gateway), Arc::clone(board), Arc::clone(metrics));
     handle.spawn(async move {
         let outcome = gateway.warm().await;
         if let Err(why) = &outcome {
             warn!(%why, "the gateway cannot be reached");
         }
         note_reach(&board, outcome.err().map(|why| why.to_string()));
+        note_clock(&gateway, &metrics, &board);
     });
+}
+
+/// What the gateway's clock says about ours.
+fn note_clock(gateway: &Gateway, metrics: &Metrics, board: &watch::Sender<Board>) {
+    let Some(ahead) = gateway.clock_ahead() else { return };
+    metrics.clock_ahead(ahead);
+    let off = ahead.unsigned_abs() >= CLOCK_OFF;
+    board.send_if_modified(|board| {
+        let changed = board.clock_off != off;
+        board.clock_off = off;
+        changed
+    });
+}
+
+/// Asks for the gateway's certificates at once, because those that were kept may be old, and then twice a day.
+async fn keep_keys_fresh(gateway: Arc<Gateway>) {
+    loop {
+        let wait = if gateway.refresh_keys().await.is_ok() { KEYS_EVERY } else { KEYS_AGAIN };
+        tokio::time::sleep(wait).await;
+    }
 }
 
 fn note_reach(board: &watch::Sender<Board>, unreachable: Option<String>) {
@@ -228,10 +271,16 @@ fn note_reach(board: &watch::Sender<Board>, unreachable: Option<String>) {
     });
 }
 
-/// A reversal that was refused is worth its reason in the log: a person may have to act on it.
-fn tell_refused_reversal(number: &OutTradeNo, answer: &Answer) {
-    if let Answer::Reverse(ReverseAnswer::NotDone { refusal, recall, .. }) = answer {
-        warn!(out_trade_no = %number, err_code = refusal.code(), text = refusal.text(), recall, "not reversed yet");
+/// A reversal or a refund that was refused is worth its reason in the log: a person may have to act on it.
+fn tell_refusal(number: &OutTradeNo, answer: &Answer) {
+    match answer {
+        Answer::Reverse(ReverseAnswer::NotDone { refusal, recall, .. }) => {
+            warn!(out_trade_no = %number, err_code = refusal.code(), text = refusal.text(), recall, "not reversed yet");
+        }
+        Answer::Refund(RefundAnswer::NotDone { refusal, .. }) => {
+            warn!(out_trade_no = %number, err_code = refusal.code(), text = refusal.text(), "not refunded yet");
+        }
+        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) | Answer::RefundQuery(_) => {}
     }
 }
 

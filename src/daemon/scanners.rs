@@ -1,31 +1,52 @@
 //! The scanners: their threads, and what health tells of them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serialport::{DataBits, FlowControl};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::ServeError;
-use crate::config::{DeviceName, Handshake, Parity, Scanner, ScannerKind};
+use crate::config::Scanner;
 use crate::edge::clock::Clock;
 use crate::edge::desk::{Board, DeviceView, Input, Notice};
 use crate::edge::metrics::Metrics;
-use crate::edge::scanner::serial::{self, SerialSettings};
-use crate::edge::scanner::{Health, ScanEvent, ScannerHandle, ScannerId};
+use crate::edge::scanner::{self, Health, ScanEvent, ScannerHandle, ScannerId};
 use crate::scan::Scanned;
 use crate::words::{LaneId, Tick};
 
-/// A scanner's thread ends within its read time-out.
-const LAST_READ: Duration = Duration::from_millis(400);
+/// A scanner's thread ends within its read time-out, or that of its look for a device.
+const LAST_READ: Duration = Duration::from_millis(600);
+
+/// A thread comes by at its device several times a second. One that did not for so long is held up.
+const HELD_UP: Duration = Duration::from_secs(3);
 
 /// All scanners of the terminal.
 pub(super) struct Scanners {
-    by_lane: BTreeMap<LaneId, Vec<ScannerHandle>>,
+    by_lane: BTreeMap<LaneId, Vec<(Arc<Post>, ScannerHandle)>>,
     views: watch::Receiver<Vec<DeviceView>>,
+}
+
+/// What is told of one scanner, and where.
+struct Post {
+    /// Its place in the configuration.
+    index: usize,
+    lane: LaneId,
+    device: String,
+    inbox: SyncSender<Input>,
+    views: Arc<watch::Sender<Vec<DeviceView>>>,
+    news: Arc<watch::Sender<Board>>,
+    metrics: Arc<Metrics>,
+    condition: Mutex<Condition>,
+}
+
+#[derive(Debug)]
+struct Condition {
+    health: Health,
+    held_up: bool,
+    flow: Flow,
 }
 
 impl Scanners {
@@ -37,22 +58,25 @@ impl Scanners {
         news: &Arc<watch::Sender<Board>>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ServeError> {
-        let first = wanted.iter().map(view).collect();
-        let (board, views) = watch::channel(first);
-        let board = Arc::new(board);
-        let mut by_lane: BTreeMap<LaneId, Vec<ScannerHandle>> = BTreeMap::new();
+        let (sender, views) = watch::channel(wanted.iter().map(view).collect());
+        let sender = Arc::new(sender);
+        let mut by_lane: BTreeMap<LaneId, Vec<_>> = BTreeMap::new();
         for (index, scanner) in wanted.iter().enumerate() {
-            let (Some(settings), ScannerKind::Serial) = (serial_settings(scanner), scanner.kind) else {
-                advise(&board, index, "this kind of scanner is not supported yet; use kind = \"serial\"");
-                warn!(lane = %scanner.lane, "a configured scanner is of a kind that is not supported yet");
-                continue;
-            };
-            let (inbox, board, news, metrics) =
-                (inbox.clone(), Arc::clone(&board), Arc::clone(news), Arc::clone(metrics));
-            let sink = move |event| tell(event, index, &inbox, &board, &news, &metrics);
-            let id = ScannerId::new(index);
-            let handle = serial::start(id, scanner.lane.clone(), settings, move || clock.tick(), sink);
-            by_lane.entry(scanner.lane.clone()).or_default().push(handle.map_err(ServeError::System)?);
+            let health = Health::Gone { why: NOT_SEEN.to_owned() };
+            let post = Arc::new(Post {
+                index,
+                lane: scanner.lane.clone(),
+                device: scanner.settings.device.to_string(),
+                inbox: inbox.clone(),
+                views: Arc::clone(&sender),
+                news: Arc::clone(news),
+                metrics: Arc::clone(metrics),
+                condition: Mutex::new(Condition { health, held_up: false, flow: Flow::default() }),
+            });
+            let (id, lane, settings) = (ScannerId::new(index), scanner.lane.clone(), scanner.settings.clone());
+            let theirs = Arc::clone(&post);
+            let handle = scanner::start(id, lane, settings, move || clock.tick(), move |event| theirs.tell(event));
+            by_lane.entry(scanner.lane.clone()).or_default().push((post, handle.map_err(ServeError::System)?));
         }
         Ok(Self { by_lane, views })
     }
@@ -64,14 +88,22 @@ impl Scanners {
 
     /// Throws away what was scanned on `lane` before it waited for a code.
     pub(super) fn drain(&self, lane: &LaneId, now: Tick) {
-        for scanner in self.by_lane.get(lane).into_iter().flatten() {
+        for (post, scanner) in self.by_lane.get(lane).into_iter().flatten() {
+            post.condition().flow = Flow::default();
             scanner.drain(now);
+        }
+    }
+
+    /// Notices threads that do not come by at their devices any more.
+    pub(super) fn look_after(&self, now: Tick) {
+        for (post, scanner) in self.by_lane.values().flatten() {
+            post.held_up(now.since(scanner.alive()) > HELD_UP);
         }
     }
 
     /// Ends all threads.
     pub(super) fn stop(self) {
-        let all: Vec<_> = self.by_lane.into_values().flatten().collect();
+        let all: Vec<_> = self.by_lane.into_values().flatten().map(|(_, scanner)| scanner).collect();
         all.iter().for_each(ScannerHandle::stop);
         for scanner in all {
             if !scanner.join(LAST_READ) {
@@ -84,85 +116,147 @@ impl Scanners {
 fn view(scanner: &Scanner) -> DeviceView {
     DeviceView {
         lane: scanner.lane.clone(),
-        kind: scanner.kind.word(),
-        device: scanner.device.to_string(),
+        kind: scanner.settings.kind().word(),
+        device: scanner.settings.device.to_string(),
         state: "gone",
-        advice: "not seen yet".to_owned(),
+        advice: NOT_SEEN.to_owned(),
         scans: 0,
     }
 }
 
-fn advise(board: &watch::Sender<Vec<DeviceView>>, index: usize, advice: &str) {
-    board.send_modify(|views| {
-        if let Some(view) = views.get_mut(index) {
-            view.advice = advice.to_owned();
+impl Post {
+    /// Passes on what the scanner tells. A full inbox holds the scanner's thread back, never the till.
+    fn tell(&self, event: ScanEvent) {
+        match event {
+            ScanEvent::Health { health, .. } => {
+                self.condition().health = health;
+                self.show();
+            }
+            ScanEvent::Scanned { what, at, .. } => self.scanned(what, at),
         }
-    });
-}
+    }
 
-fn serial_settings(scanner: &Scanner) -> Option<SerialSettings> {
-    let DeviceName::Path(path) = &scanner.device else { return None };
-    let line = scanner.line;
-    Some(SerialSettings {
-        path: path.clone(),
-        baud: line.baud,
-        data_bits: if line.seven_bits { DataBits::Seven } else { DataBits::Eight },
-        parity: match line.parity {
-            Parity::None => serialport::Parity::None,
-            Parity::Even => serialport::Parity::Even,
-            Parity::Odd => serialport::Parity::Odd,
-        },
-        handshake: match line.handshake {
-            Handshake::None => FlowControl::None,
-            Handshake::RtsCts => FlowControl::Hardware,
-            Handshake::XonXoff => FlowControl::Software,
-        },
-        framing: scanner.framing.clone(),
-    })
-}
+    fn scanned(&self, what: Scanned, at: Tick) {
+        let passed = self.condition().flow.pass(at);
+        match passed {
+            Passed::Yes => {}
+            Passed::Last => {
+                warn!(lane = %self.lane, device = %self.device, "the scanner floods the terminal; the rest is dropped");
+                self.metrics.scan(FLOOD);
+                return;
+            }
+            Passed::No => return self.metrics.scan(FLOOD),
+        }
+        self.views.send_modify(|views| {
+            if let Some(view) = views.get_mut(self.index) {
+                view.scans = view.scans.saturating_add(1);
+            }
+        });
+        match what {
+            Scanned::Code(code) => {
+                let input = Input::Scan { lane: self.lane.clone(), code, read: at };
+                if self.inbox.send(input).is_err() {
+                    info!("a scan came after the till had stopped");
+                }
+            }
+            Scanned::Other(hint) => {
+                // Past the till: rubbish must not delay a payment on another lane.
+                self.metrics.scan(hint.word());
+                self.news.send_modify(|board| {
+                    board.notices.insert(self.lane.clone(), Notice { word: hint.word(), at });
+                });
+            }
+        }
+    }
 
-/// Passes on what a scanner tells. A full inbox holds the scanner's thread back, never the till.
-fn tell(
-    event: ScanEvent,
-    index: usize,
-    inbox: &SyncSender<Input>,
-    board: &watch::Sender<Vec<DeviceView>>,
-    news: &watch::Sender<Board>,
-    metrics: &Metrics,
-) {
-    let input = match event {
-        ScanEvent::Scanned { lane, what: Scanned::Code(code), at, .. } => Input::Scan { lane, code, read: at },
-        ScanEvent::Scanned { lane, what: Scanned::Other(hint), at, .. } => {
-            // Past the till: a flood of rubbish must not delay a payment on another lane.
-            metrics.scan(hint.word());
-            news.send_modify(|board| {
-                board.notices.insert(lane, Notice { word: hint.word(), at });
-            });
-            count(board, index);
-            return;
+    fn held_up(&self, is: bool) {
+        if std::mem::replace(&mut self.condition().held_up, is) != is {
+            self.show();
         }
-        ScanEvent::Health { health, .. } => {
-            let up = health == Health::Connected;
-            board.send_modify(|views| {
-                let Some(view) = views.get_mut(index) else { return };
-                metrics.scanner_up(&view.lane, &view.device, up);
-                view.state = health.word();
-                view.advice = if up { String::new() } else { health.to_string() };
-                info!(lane = %view.lane, device = %view.device, health = view.state, "scanner");
-            });
-            return;
-        }
-    };
-    count(board, index);
-    if inbox.send(input).is_err() {
-        info!("a scan came after the till had stopped");
+    }
+
+    /// Shows how it is to whoever looks.
+    fn show(&self) {
+        let (state, advice) = {
+            let condition = self.condition();
+            match (&condition.health, condition.held_up) {
+                (_, true) => ("stuck", STUCK.to_owned()),
+                (Health::Connected, false) => (Health::Connected.word(), String::new()),
+                (other, false) => (other.word(), other.to_string()),
+            }
+        };
+        self.metrics.scanner_up(&self.lane, &self.device, state == Health::Connected.word());
+        info!(lane = %self.lane, device = %self.device, health = state, %advice, "scanner");
+        self.views.send_modify(|views| {
+            if let Some(view) = views.get_mut(self.index) {
+                (view.state, view.advice) = (state, advice);
+            }
+        });
+    }
+
+    fn condition(&self) -> MutexGuard<'_, Condition> {
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn count(board: &watch::Sender<Vec<DeviceView>>, index: usize) {
-    board.send_modify(|views| {
-        if let Some(view) = views.get_mut(index) {
-            view.scans = view.scans.saturating_add(1);
+/// Keeps a scanner that went mad from the till, the log and the displays. A hand scans once a second, a presentation
+/// scanner twice; arming begins anew, so that the first scans of a sale always pass.
+#[derive(Debug, Default)]
+struct Flow {
+    second: Option<Tick>,
+    passed: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passed {
+    Yes,
+    /// The first that does not pass.
+    Last,
+    No,
+}
+
+impl Flow {
+    fn pass(&mut self, at: Tick) -> Passed {
+        if self.second.is_none_or(|begun| at.since(begun) >= Duration::from_secs(1)) {
+            (self.second, self.passed) = (Some(at), 0);
         }
-    });
+        self.passed = self.passed.saturating_add(1);
+        match self.passed {
+            ..=PASS_A_SECOND => Passed::Yes,
+            FIRST_DROPPED => Passed::Last,
+            _ => Passed::No,
+        }
+    }
+}
+
+/// Scans of one scanner that pass in a second.
+const PASS_A_SECOND: u32 = 20;
+const FIRST_DROPPED: u32 = PASS_A_SECOND + 1;
+
+/// What scans beyond that are counted as.
+const FLOOD: &str = "flood";
+
+const NOT_SEEN: &str = "not seen yet";
+const STUCK: &str = "the system does not answer for this device; pull it out and plug it in again";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_cut_to_what_a_hand_could_scan_and_said_once_a_second() {
+        let mut flow = Flow::default();
+        let mut seen = [0_u32; 3];
+        for millis in 0..3000 {
+            for _ in 0..10 {
+                let kind = match flow.pass(Tick::from_micros(millis * 1000)) {
+                    Passed::Yes => 0,
+                    Passed::Last => 1,
+                    Passed::No => 2,
+                };
+                seen[kind] += 1;
+            }
+        }
+        assert_eq!(seen, [60, 3, 30_000 - 63]);
+    }
 }

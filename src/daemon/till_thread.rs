@@ -11,7 +11,7 @@ use crate::edge::clock::Clock;
 use crate::edge::desk::{Accepted, Board, Input, Notice};
 use crate::edge::metrics::Metrics;
 use crate::ledger::LedgerError;
-use crate::payment::{Op, State};
+use crate::payment::{Ask, Op, RefundState, State, Terms};
 use crate::till::{LaneView, Outgoing, ScanVerdict, Till};
 use crate::words::{AuthCode, LaneId, Now, Tick};
 
@@ -116,7 +116,7 @@ impl Loop<'_> {
 
     fn answer(&mut self, input: Input, now: Now) -> Result<(), LedgerError> {
         match input {
-            Input::Collect(..) | Input::Scan { .. } if self.stopping.is_some() => {}
+            Input::Collect(..) | Input::Refund(..) | Input::Scan { .. } if self.stopping.is_some() => {}
             Input::Collect(ask, reply) => {
                 let answer = match self.till.collect(*ask, now)? {
                     Ok(collected) => {
@@ -135,6 +135,19 @@ impl Loop<'_> {
             }
             Input::Acknowledge(reference, reply) => {
                 let answer = self.till.acknowledge(&reference, now)?;
+                self.publish();
+                let _gone = reply.send(answer);
+            }
+            Input::Refund(ask, reply) => {
+                let answer = self.till.refund(*ask, now)?;
+                let answer = answer.map(|returned| {
+                    self.release(returned.out);
+                    returned.new
+                });
+                let _gone = reply.send(answer);
+            }
+            Input::AcknowledgeRefund(reference, reply) => {
+                let answer = self.till.acknowledge_refund(&reference, now)?;
                 self.publish();
                 let _gone = reply.send(answer);
             }
@@ -178,8 +191,8 @@ impl Loop<'_> {
             match outgoing.call.ask.op() {
                 Op::Pay => self.hands.metrics.attempt(),
                 Op::Reverse => warn!(out_trade_no = %outgoing.call.order.out_trade_no, "reversing"),
-                Op::Refund => error_to_owner(&outgoing),
-                Op::Query => {}
+                Op::Refund => tell_of_refund(&outgoing),
+                Op::Query | Op::RefundQuery => {}
             }
             (self.hands.call)(outgoing);
         }
@@ -191,7 +204,16 @@ impl Loop<'_> {
             self.hands.metrics.payment_final(state);
             info!(state = state.word(), "a payment is final");
         }
+        for state in self.till.take_settled_refunds() {
+            self.hands.metrics.refund_settled(state);
+            if state == RefundState::Refunded {
+                info!("a refund has arrived");
+            } else {
+                warn!(state = state.word(), "a refund needs a person, see `shroff attention`");
+            }
+        }
         self.hands.metrics.unsettled(self.till.unsettled());
+        self.hands.metrics.open_refunds(self.till.open_refunds());
         let lanes = self.till.lanes();
         self.arm_new(&lanes);
         let (seq, unsettled, trouble) = (self.till.ledger().seq(), self.till.unsettled(), self.till.trouble());
@@ -201,6 +223,7 @@ impl Loop<'_> {
                 board.seq = seq;
                 board.lanes = lanes;
                 board.unsettled = unsettled;
+                board.open_refunds = self.till.open_refunds();
                 board.trouble = trouble;
             }
             !same
@@ -218,6 +241,13 @@ impl Loop<'_> {
     }
 }
 
-fn error_to_owner(outgoing: &Outgoing) {
-    warn!(out_trade_no = %outgoing.call.order.out_trade_no, "reversing did not work, the money goes back as a refund");
+fn tell_of_refund(outgoing: &Outgoing) {
+    let out_trade_no = &outgoing.call.order.out_trade_no;
+    match &outgoing.call.ask {
+        Ask::Refund(Terms { reason: None, .. }) => {
+            warn!(%out_trade_no, "reversing did not work, the money goes back as a refund");
+        }
+        Ask::Refund(terms) => info!(%out_trade_no, out_refund_no = %terms.out_refund_no, "refunding"),
+        Ask::Pay(_) | Ask::Query | Ask::Reverse | Ask::RefundQuery { .. } => {}
+    }
 }

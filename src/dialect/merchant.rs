@@ -1,6 +1,6 @@
 use core::net::IpAddr;
 
-use crate::words::{AppId, MerchantId, TerminalId};
+use crate::words::{AppId, Language, MerchantId, TerminalId};
 
 /// Who sells, and where: what both dialects say about the shop in every request, and what every reply must repeat.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Merchant {
     pub store_name: String,
     /// The merchant category code that the global API wants in `detail`.
     pub mcc: String,
-    /// `spbill_create_ip`.
+    /// `spbill_create_ip`, v3's `device_ip`.
     pub terminal_ip: IpAddr,
+    /// The language v3 writes its errors in.
+    pub language: Language,
 }

@@ -2,28 +2,78 @@
 
 use zeroize::Zeroizing;
 
-use crate::payment::{Answer, Call, Op, Order};
+use crate::payment::{Answer, Call};
 use crate::words::WallTime;
 
+mod keys;
 mod merchant;
+mod statement;
+mod text;
 pub mod v2;
+pub mod v3;
 
+pub use keys::{KeyError, PlatformKey, PlatformKeys};
 pub use merchant::Merchant;
+pub use statement::{Announced, NoStatement, StatementFault, StatementHead, Statements, Warrant};
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
 pub const REPLY_MAX: usize = 64 * 1024;
+
+/// How much of a statement's end is looked at, in bytes. The longest summary has a tenth of it.
+pub const STATEMENT_TAIL: usize = 4 * 1024;
 
 /// One way of speaking to the gateway.
 pub trait Dialect: Send + Sync {
     /// Writes and signs the request for `call`.
     fn write(&self, call: &Call, stamp: &Stamp) -> HttpRequest;
 
-    /// Reads a reply to `op` about `order`, in this order, and stops at the first failure: size → form → signature →
-    /// is it about our order, merchant, amount and currency → meaning.
+    /// Reads a reply to `call`, in this order, and stops at the first failure: size → form → signature → is it about our
+    /// order or refund, merchant, amount and currency → meaning.
     ///
     /// # Errors
     /// When the reply must not be believed. The caller journals it and goes on as if there had been no answer.
-    fn read(&self, op: Op, order: &Order, reply: &HttpReply) -> Result<Answer, Distrust>;
+    fn read(&self, call: &Call, reply: &HttpReply, proof: &Proof<'_>) -> Result<Answer, Distrust>;
+
+    /// How to come by a day's statement; none where this version does not.
+    fn statements(&self) -> Option<&dyn Statements> {
+        None
+    }
+
+    /// How to come by the gateway's own keys; none where replies are signed with a key that both sides know.
+    fn platform(&self) -> Option<&dyn Platform> {
+        None
+    }
+}
+
+/// The gateway's own keys: they sign its replies, they change, and it hands them out itself.
+pub trait Platform: Send + Sync {
+    /// The keys that are configured and never fetched; may be none.
+    fn configured(&self) -> PlatformKeys;
+
+    /// Writes and signs the request for the list of certificates.
+    fn write(&self, stamp: &Stamp) -> HttpRequest;
+
+    /// Reads the list: what is live from now on, beside what is configured. A list that nobody could have checked yet
+    /// must be signed with a key it carries.
+    ///
+    /// # Errors
+    /// When the list must not be believed.
+    fn read(&self, reply: &HttpReply, proof: &Proof<'_>) -> Result<PlatformKeys, Distrust>;
+
+    /// Reads the body of a list that was believed once and kept: it is encrypted, so nobody else can have written it.
+    ///
+    /// # Errors
+    /// When our key does not open it.
+    fn reopen(&self, kept: &[u8]) -> Result<PlatformKeys, Distrust>;
+}
+
+/// What a reply's signature is judged by, beside the reply itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof<'a> {
+    /// When the reply came.
+    pub at: WallTime,
+    /// The gateway's keys that are known.
+    pub keys: &'a PlatformKeys,
 }
 
 /// What makes a request unique: passed in, so that a known answer pins every byte.
@@ -89,9 +139,18 @@ pub enum Distrust {
     /// A signature that does not match.
     #[error("the reply's signature is wrong: key mismatch or someone in the middle")]
     BadSignature,
+    /// Signed with a key that is not known, or no longer valid.
+    #[error("the reply is signed with a platform key that is not known here")]
+    UnknownKey,
+    /// Signed long ago, or our clock is wrong.
+    #[error("the reply was signed more than 5 minutes from now: an old one, or the clock is wrong")]
+    Stale,
     /// A signed reply about another order.
     #[error("the reply is signed but about another order")]
     OtherOrder,
+    /// A signed reply about another refund.
+    #[error("the reply is signed but about another refund")]
+    OtherRefund,
     /// A signed reply about another merchant, sub-merchant or appid.
     #[error("the reply is signed but about another merchant or appid")]
     OtherMerchant,
@@ -111,17 +170,26 @@ impl Distrust {
     #[must_use]
     pub fn is_incident(self) -> bool {
         match self {
-            Self::OtherOrder | Self::OtherMerchant | Self::OtherAmount | Self::OtherCurrency | Self::Incomplete(_) => {
-                true
-            }
-            Self::TooLarge | Self::Status(_) | Self::Malformed(_) | Self::Unsigned | Self::BadSignature => false,
+            Self::OtherOrder
+            | Self::OtherRefund
+            | Self::OtherMerchant
+            | Self::OtherAmount
+            | Self::OtherCurrency
+            | Self::Incomplete(_) => true,
+            Self::TooLarge
+            | Self::Status(_)
+            | Self::Malformed(_)
+            | Self::Unsigned
+            | Self::BadSignature
+            | Self::UnknownKey
+            | Self::Stale => false,
         }
     }
 
     /// The signature itself is at fault; three in a row mean a wrong key or someone in the middle.
     #[must_use]
     pub fn is_signature(self) -> bool {
-        matches!(self, Self::Unsigned | Self::BadSignature)
+        matches!(self, Self::Unsigned | Self::BadSignature | Self::UnknownKey)
     }
 
     /// A stable word for the journal and metrics.
@@ -133,7 +201,10 @@ impl Distrust {
             Self::Malformed(_) => "malformed",
             Self::Unsigned => "unsigned",
             Self::BadSignature => "bad_signature",
+            Self::UnknownKey => "unknown_key",
+            Self::Stale => "stale",
             Self::OtherOrder => "other_order",
+            Self::OtherRefund => "other_refund",
             Self::OtherMerchant => "other_merchant",
             Self::OtherAmount => "other_amount",
             Self::OtherCurrency => "other_currency",

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tokio::sync::{oneshot, watch};
 
 use crate::payment::Heard;
-use crate::till::{CallId, LaneView, NewPayment, Refusal, Trouble};
-use crate::words::{AuthCode, LaneId, PaymentRef, Tick};
+use crate::till::{CallId, LaneView, NewPayment, NewRefund, Refusal, Trouble};
+use crate::words::{AuthCode, LaneId, PaymentRef, RefundRef, Tick};
 
 /// Inputs that may wait for the till: a burst of scans, answers and requests. More means that the disk hangs, and then
 /// `503 busy` is right.
@@ -21,6 +21,10 @@ pub enum Input {
     Cancel(PaymentRef, oneshot::Sender<Result<(), Refusal>>),
     /// The POS has recorded the result.
     Acknowledge(PaymentRef, oneshot::Sender<Result<(), Refusal>>),
+    /// The POS asks for a refund: whether it is new.
+    Refund(Box<NewRefund>, oneshot::Sender<Result<bool, Refusal>>),
+    /// Somebody has seen how a refund ended.
+    AcknowledgeRefund(RefundRef, oneshot::Sender<Result<(), Refusal>>),
     /// A scanner read a payment code.
     Scan {
         /// Where.
@@ -61,12 +65,16 @@ pub struct Board {
     pub lanes: Vec<LaneView>,
     /// Payments with something left to do or to watch.
     pub unsettled: usize,
+    /// Refunds whose end is not known yet.
+    pub open_refunds: usize,
     /// What is wrong beyond a single payment.
     pub trouble: Trouble,
     /// Why the gateway could not be reached when it was last tried; none when it was.
     pub unreachable: Option<String>,
     /// The wall clock cannot be right.
     pub wrong_clock: bool,
+    /// It is 30 s or more from the gateway's.
+    pub clock_off: bool,
     /// The last scan of each lane that was not taken.
     pub notices: BTreeMap<LaneId, Notice>,
     /// The ledger failed: nothing is sold, the process is ending.
@@ -91,7 +99,7 @@ pub struct DeviceView {
     pub kind: &'static str,
     /// How the configuration names it.
     pub device: String,
-    /// `connected`, `gone`, `in_use`, `denied`.
+    /// `connected`, `gone`, `in_use`, `denied`, `stuck`.
     pub state: &'static str,
     /// What to do about it; empty when all is well.
     pub advice: String,
@@ -151,6 +159,22 @@ impl Desk {
     /// As [`Desk::collect`].
     pub async fn acknowledge(&self, reference: PaymentRef) -> Result<Result<(), Refusal>, DeskError> {
         self.ask(|reply| Input::Acknowledge(reference, reply)).await
+    }
+
+    /// Asks for a refund; true when it is new.
+    ///
+    /// # Errors
+    /// As [`Desk::collect`].
+    pub async fn refund(&self, ask: NewRefund) -> Result<Result<bool, Refusal>, DeskError> {
+        self.ask(|reply| Input::Refund(Box::new(ask), reply)).await
+    }
+
+    /// Acknowledges a settled refund.
+    ///
+    /// # Errors
+    /// As [`Desk::collect`].
+    pub async fn acknowledge_refund(&self, reference: RefundRef) -> Result<Result<(), Refusal>, DeskError> {
+        self.ask(|reply| Input::AcknowledgeRefund(reference, reply)).await
     }
 
     /// What the till last told.

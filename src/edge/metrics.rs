@@ -11,7 +11,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::dialect::Distrust;
-use crate::payment::{Op, State};
+use crate::payment::{Op, RefundState, State};
 use crate::words::LaneId;
 
 /// Seconds of a gateway call: from a good line to the longest time-out there may be.
@@ -28,6 +28,8 @@ pub struct Metrics {
     registry: Registry,
     payments: Family<Words<1>, Counter>,
     attempts: Counter,
+    refunds: Family<Words<1>, Counter>,
+    open_refunds: Gauge,
     calls: Family<Words<2>, Counter>,
     call_seconds: Family<Words<1>, Histogram, fn() -> Histogram>,
     distrust: Family<Words<1>, Counter>,
@@ -36,6 +38,7 @@ pub struct Metrics {
     unsettled: Gauge,
     attention: Gauge,
     out_of_order: Gauge,
+    clock_ahead: Gauge,
     commit_seconds: Histogram,
 }
 
@@ -54,6 +57,8 @@ impl Metrics {
         let new = Self {
             payments: Family::default(),
             attempts: Counter::default(),
+            refunds: Family::default(),
+            open_refunds: Gauge::default(),
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(call_seconds),
             distrust: Family::default(),
@@ -62,12 +67,15 @@ impl Metrics {
             unsettled: Gauge::default(),
             attention: Gauge::default(),
             out_of_order: Gauge::default(),
+            clock_ahead: Gauge::default(),
             commit_seconds: Histogram::new(COMMIT_BUCKETS),
             registry: Registry::default(),
         };
         registry.register("build", "The program that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("payments", "Payments that became final, by state", new.payments.clone());
         registry.register("attempts", "Payment codes sent to WeChat", new.attempts.clone());
+        registry.register("refunds", "Refunds that were settled, by state", new.refunds.clone());
+        registry.register("open_refunds", "Refunds that are not settled yet", new.open_refunds.clone());
         registry.register("gateway_calls", "Calls to WeChat, by operation and outcome", new.calls.clone());
         registry.register_with_unit(
             "gateway_call_duration",
@@ -83,8 +91,14 @@ impl Metrics {
             "Payments with something left to do or to watch",
             new.unsettled.clone(),
         );
-        registry.register("attention_payments", "Payments a person must look at", new.attention.clone());
+        registry.register("attention_payments", "Payments and refunds a person must look at", new.attention.clone());
         registry.register("out_of_order", "1 while no sale is possible", new.out_of_order.clone());
+        registry.register_with_unit(
+            "clock_ahead",
+            "How far our clock is ahead of the gateway's; negative when it is behind",
+            Unit::Seconds,
+            new.clock_ahead.clone(),
+        );
         registry.register_with_unit(
             "ledger_commit_duration",
             "A durable commit to the ledger",
@@ -94,6 +108,9 @@ impl Metrics {
         // Counted from zero, so that the first one is seen as an increase.
         for state in [State::Paid, State::Declined, State::Reversed, State::Canceled, State::Expired] {
             drop(new.payments.get_or_create(&[("state", state.word())]));
+        }
+        for state in [RefundState::Refunded, RefundState::Failed, RefundState::NeedsAttention] {
+            drop(new.refunds.get_or_create(&[("state", state.word())]));
         }
         Self { registry, ..new }
     }
@@ -106,6 +123,16 @@ impl Metrics {
     /// A code was sent to WeChat.
     pub fn attempt(&self) {
         self.attempts.inc();
+    }
+
+    /// A refund was settled.
+    pub fn refund_settled(&self, state: RefundState) {
+        self.refunds.get_or_create(&[("state", state.word())]).inc();
+    }
+
+    /// So many refunds are not settled yet.
+    pub fn open_refunds(&self, count: usize) {
+        self.open_refunds.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A call came to its end with `outcome`, a stable word.
@@ -135,7 +162,7 @@ impl Metrics {
         self.unsettled.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// So many payments must be looked at by a person.
+    /// So many payments and refunds must be looked at by a person.
     pub fn attention(&self, count: usize) {
         self.attention.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
@@ -143,6 +170,11 @@ impl Metrics {
     /// Sales became possible or impossible.
     pub fn out_of_order(&self, is: bool) {
         self.out_of_order.set(i64::from(is));
+    }
+
+    /// Our clock is so many seconds ahead of the gateway's.
+    pub fn clock_ahead(&self, seconds: i64) {
+        self.clock_ahead.set(seconds);
     }
 
     /// The ledger took this long for a commit.
@@ -171,6 +203,8 @@ mod tests {
         let metrics = Metrics::new();
         metrics.payment_final(State::Paid);
         metrics.attempt();
+        metrics.refund_settled(RefundState::Refunded);
+        metrics.open_refunds(3);
         metrics.call(Op::Pay, "paid", Duration::from_millis(300));
         metrics.distrusted(Distrust::Unsigned);
         metrics.scan("taken");
@@ -178,12 +212,16 @@ mod tests {
         metrics.unsettled(2);
         metrics.attention(1);
         metrics.out_of_order(false);
+        metrics.clock_ahead(-42);
         metrics.commit(Duration::from_micros(150));
         let text = metrics.text();
         for line in [
             "shroff_payments_total{state=\"paid\"} 1",
             "shroff_payments_total{state=\"reversed\"} 0",
             "shroff_attempts_total 1",
+            "shroff_refunds_total{state=\"refunded\"} 1",
+            "shroff_refunds_total{state=\"failed\"} 0",
+            "shroff_open_refunds 3",
             "shroff_gateway_calls_total{op=\"pay\",outcome=\"paid\"} 1",
             "shroff_gateway_call_duration_seconds_bucket{le=\"0.35\",op=\"pay\"} 1",
             "shroff_distrusted_replies_total{reason=\"unsigned\"} 1",
@@ -192,6 +230,7 @@ mod tests {
             "shroff_unsettled_payments 2",
             "shroff_attention_payments 1",
             "shroff_out_of_order 0",
+            "shroff_clock_ahead_seconds -42",
             "shroff_ledger_commit_duration_seconds_bucket{le=\"0.0002\"} 1",
             concat!("shroff_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {

@@ -5,12 +5,17 @@ mod error;
 mod movements;
 mod open;
 mod read;
+mod refund_rows;
+mod refunds;
 mod rows;
 mod save;
+mod takings;
 mod verify;
 
 pub use error::LedgerError;
 pub use movements::Movements;
 pub use open::{Birth, Ledger};
 pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader};
+pub use refund_rows::RefundRow;
+pub use takings::{Moved, Share, Takings, Tally, Unresolved};
 pub use verify::{Finding, Report};

@@ -13,7 +13,7 @@ use crate::words::{Secret, TerminalId};
 /// Older versions can corrupt a WAL file that two connections write and checkpoint (SQLite, "The WAL-reset bug").
 const SQLITE_MIN: i32 = 3_051_003;
 /// Migrations, oldest first; the file's `user_version` counts those it has seen.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 /// `O_NOFOLLOW` of Linux on every architecture we build for that has it at this value (x86-64, arm64 differ, so ask).
 const NOFOLLOW: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW;
 
@@ -190,4 +190,26 @@ fn migrate(db: &mut Connection, path: &Path, birth: &Birth) -> Result<(), Ledger
         tx.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_durability_rests_on_is_in_force_while_the_ledger_is_open() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let terminal = "T01".parse().expect("an id");
+        let birth = Birth { terminal, mark: "K7Q2M9XB".to_owned(), salt: Secret::new(vec![1; 32]) };
+        let ledger = Ledger::open(&folder.path().join("ledger.sqlite"), birth).expect("a ledger");
+        let read = |pragma: &str| -> rusqlite::types::Value {
+            ledger.db.pragma_query_value(None, pragma, |row| row.get(0)).expect("a pragma")
+        };
+        assert_eq!(read("journal_mode"), "wal".to_owned().into());
+        for (pragma, value) in
+            [("synchronous", 2), ("wal_autocheckpoint", 0), ("foreign_keys", 1), ("trusted_schema", 0)]
+        {
+            assert_eq!(read(pragma), i64::into(value), "{pragma}");
+        }
+    }
 }

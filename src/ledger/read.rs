@@ -14,7 +14,7 @@ use crate::payment::{
 use crate::words::{ClientRef, CodeHint, LaneId, Money, PaymentRef, WallTime};
 
 /// Rows a list may ask for.
-const LIMIT_MAX: u32 = 500;
+pub(super) const LIMIT_MAX: u32 = 500;
 
 /// A read-only look at the ledger, beside the writer or without one. Each answer is of one moment: a payment and its
 /// attempts are never read across a commit.
@@ -173,7 +173,7 @@ impl Reader {
     /// When the ledger cannot be read.
     pub fn attention(&self) -> Result<Vec<PaymentRow>, LedgerError> {
         let sql = "SELECT ref FROM payments WHERE (alarm IS NOT NULL AND acked_at IS NULL)
-            OR state = 'needs_attention' OR (state = 'paid' AND acked_at IS NULL) ORDER BY created_at, ref LIMIT ?1";
+            OR state = 'needs_attention' OR (state IN ('paid', 'partially_refunded') AND acked_at IS NULL) ORDER BY created_at, ref LIMIT ?1";
         let _moment = self.db.unchecked_transaction()?;
         let mut statement = self.db.prepare_cached(sql)?;
         let names: Vec<String> = statement.query_map([LIMIT_MAX], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -406,23 +406,23 @@ fn payer_total(row: &Row<'_>) -> Result<Option<Money>, LedgerError> {
     Money::new(total, currency).map(Some).map_err(|_| damaged("a payer_total"))
 }
 
-fn alarm(row: &Row<'_>, column: usize) -> Result<Option<Alarm>, LedgerError> {
+pub(super) fn alarm(row: &Row<'_>, column: usize) -> Result<Option<Alarm>, LedgerError> {
     let text: Option<String> = row.get(column)?;
     text.map(|text| Alarm::from_word(&text).ok_or_else(|| damaged("an alarm"))).transpose()
 }
 
-fn word<T>(row: &Row<'_>, column: usize, from: fn(&str) -> Option<T>) -> Result<T, LedgerError> {
+pub(super) fn word<T>(row: &Row<'_>, column: usize, from: fn(&str) -> Option<T>) -> Result<T, LedgerError> {
     from(&row.get::<_, String>(column)?).ok_or_else(|| damaged("a state"))
 }
 
-fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> Result<T, LedgerError> {
+pub(super) fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> Result<T, LedgerError> {
     row.get::<_, String>(column)?.parse().map_err(|_| damaged("a name"))
 }
 
-fn one_of(text: &str, words: &[&'static str]) -> Result<&'static str, LedgerError> {
+pub(super) fn one_of(text: &str, words: &[&'static str]) -> Result<&'static str, LedgerError> {
     words.iter().find(|word| **word == text).copied().ok_or_else(|| damaged("a stage"))
 }
 
-fn damaged(what: &str) -> LedgerError {
+pub(super) fn damaged(what: &str) -> LedgerError {
     LedgerError::Damaged(format!("{what} in it makes no sense"))
 }

@@ -1,7 +1,9 @@
 //! Payments as columns, and columns as payments.
 
 use rusqlite::types::Value;
+use rusqlite::{Row, Transaction};
 
+use super::chain;
 use crate::payment::{Alarm, AttemptRecord, Next, PaymentRecord};
 use crate::words::Now;
 
@@ -11,10 +13,21 @@ pub(super) const PAYMENT_VALUES: usize = 21;
 pub(super) const ATTEMPT_VALUES: usize = 24;
 
 /// The columns of one payment that its journal line vouches for.
-pub(super) const PAYMENT_ROW: &str = "
+const PAYMENT_ROW: &str = "
 SELECT ref, client_ref, lane, amount, currency, description, attach, operator, patience_ms, asked_code, created_at, state,
     money, canceled, decline_code, decline_text, alarm, open, attempts, next_action, next_at
 FROM payments WHERE ref = ?1";
+
+/// The digest of a payment's row as it stands.
+pub(super) fn payment_digest(tx: &Transaction<'_>, reference: &str) -> rusqlite::Result<String> {
+    tx.prepare_cached(PAYMENT_ROW)?.query_row([reference], digest_of::<PAYMENT_VALUES>)
+}
+
+/// The digest of a row's first `COLUMNS` columns.
+pub(super) fn digest_of<const COLUMNS: usize>(row: &Row<'_>) -> rusqlite::Result<String> {
+    let values: Vec<Value> = (0..COLUMNS).map(|at| row.get(at)).collect::<Result<_, _>>()?;
+    Ok(chain::row(&values))
+}
 
 /// A payment's columns, `ref` to `next_at`.
 pub(super) fn payment(record: &PaymentRecord, next: Next, at: Now) -> [Value; PAYMENT_VALUES] {
@@ -79,18 +92,18 @@ pub(super) fn attempt(record: &AttemptRecord, payment: &PaymentRecord) -> [Value
     ]
 }
 
-fn text(value: &str) -> Value {
+pub(super) fn text(value: &str) -> Value {
     Value::Text(value.to_owned())
 }
 
-fn maybe(value: Option<&str>) -> Value {
+pub(super) fn maybe(value: Option<&str>) -> Value {
     value.map_or(Value::Null, text)
 }
 
-fn number(value: u64) -> Value {
+pub(super) fn number(value: u64) -> Value {
     Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-fn flag(value: bool) -> Value {
+pub(super) fn flag(value: bool) -> Value {
     Value::Integer(i64::from(value))
 }

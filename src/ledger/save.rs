@@ -8,9 +8,10 @@ use sha2::Sha256;
 use super::chain;
 use super::error::LedgerError;
 use super::open::Ledger;
+use super::refunds;
 use super::rows;
-use crate::payment::{Change, CodeMark, Durable, Mint};
-use crate::words::{AuthCode, PaymentRef, WallTime};
+use crate::payment::{Change, CodeMark, Durable, Entry, Mint, Payment};
+use crate::words::{AuthCode, Now, PaymentRef, WallTime};
 
 /// Commits after which an idle moment is used for a checkpoint: about 1 MiB of WAL.
 const CHECKPOINT_WHEN_IDLE: u32 = 64;
@@ -38,10 +39,10 @@ UPDATE attempts SET stage = ?5, state = ?6, money = ?7, outcome = ?8, tries = ?9
     transaction_id = ?20, paid_at = ?21, payer_total = ?22, payer_currency = ?23, rate = ?24, updated_at = ?25
 WHERE out_trade_no = ?1 AND payment = ?2 AND no = ?3 AND code_hint = ?4 AND refund_no = ?19";
 
-const ADD_LINE: &str =
+pub(super) const ADD_LINE: &str =
     "INSERT INTO journal (seq, at, payment, out_trade_no, data, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
-const MOVE_HEAD: &str = "UPDATE head SET counter = ?1, seq = ?2, hash = ?3 WHERE id = 1";
+pub(super) const MOVE_HEAD: &str = "UPDATE head SET counter = ?1, seq = ?2, hash = ?3 WHERE id = 1";
 
 /// What a line says beside the fact itself.
 #[derive(serde::Serialize)]
@@ -63,13 +64,23 @@ impl Durable for Ledger {
     type Error = LedgerError;
 
     fn save(&mut self, change: &Change<'_>) -> Result<(), LedgerError> {
-        if change.entries.is_empty() {
+        let lines = match change {
+            Change::Payment { entries, .. } => entries.len(),
+            Change::Refund { notes, .. } => notes.len(),
+        };
+        if lines == 0 {
             return Ok(());
         }
-        let mark = change.code.map(|code| self.code_mark(code));
+        let mark = match change {
+            Change::Payment { code, .. } => code.map(|code| self.code_mark(code)),
+            Change::Refund { .. } => None,
+        };
         let head = Head { counter: self.counter, seq: self.seq, hash: self.hash };
         let tx = Transaction::new(&mut self.db, TransactionBehavior::Immediate)?;
-        let head = write(&tx, change, mark.as_ref(), &head)?;
+        let head = match change {
+            Change::Payment { payment, entries, at, .. } => write(&tx, payment, entries, *at, mark.as_ref(), &head)?,
+            Change::Refund { refund, notes, at } => refunds::write(&tx, refund, notes, *at, &head)?,
+        };
         tx.commit()?;
         self.seq = head.seq;
         self.hash = head.hash;
@@ -79,31 +90,44 @@ impl Durable for Ledger {
 }
 
 /// Where the journal stands.
-struct Head {
-    counter: i64,
-    seq: i64,
-    hash: chain::Hash,
+pub(super) struct Head {
+    pub(super) counter: i64,
+    pub(super) seq: i64,
+    pub(super) hash: chain::Hash,
 }
 
-fn write(tx: &Transaction<'_>, change: &Change<'_>, mark: Option<&CodeMark>, head: &Head) -> Result<Head, LedgerError> {
-    let record = change.payment.record();
-    let payment = rows::payment(&record, change.payment.next(), change.at);
+impl Head {
+    /// The last line, once this many more are written.
+    pub(super) fn after(&self, lines: usize) -> i64 {
+        self.seq.saturating_add(i64::try_from(lines).unwrap_or(i64::MAX))
+    }
+}
+
+fn write(
+    tx: &Transaction<'_>,
+    payment: &Payment,
+    entries: &[Entry],
+    at: Now,
+    mark: Option<&CodeMark>,
+    head: &Head,
+) -> Result<Head, LedgerError> {
+    let record = payment.record();
+    let payment = rows::payment(&record, payment.next(), at);
     let attempt = record.attempt.as_ref().map(|attempt| rows::attempt(attempt, &record));
     let payment_digest = chain::row(&payment);
     let attempt_digest = attempt.as_ref().map(|values| chain::row(values));
     let number = record.attempt.as_ref().map(|attempt| (attempt.no, attempt.out_trade_no.as_str(), attempt.stage));
-    let at = change.at.wall.millis();
+    let at = at.wall.millis();
     let reference = record.facts.reference.as_str();
 
     let Head { counter, mut seq, mut hash } = *head;
-    let lines = usize::try_from(seq).unwrap_or(0).saturating_add(change.entries.len());
-    let last = i64::try_from(lines).unwrap_or(i64::MAX);
+    let last = head.after(entries.len());
     tx.prepare_cached(SAVE_PAYMENT)?
         .execute(params_from_iter(payment.iter().chain([&Value::Integer(at), &Value::Integer(last)])))?;
     save_attempt(tx, attempt.as_ref(), mark, at)?;
 
     let mut add_line = tx.prepare_cached(ADD_LINE)?;
-    for entry in change.entries {
+    for entry in entries {
         let about = number.filter(|(no, ..)| entry.attempt == Some(*no));
         let line = Line {
             note: &entry.note,
@@ -200,10 +224,7 @@ impl Ledger {
         if changed == 0 {
             return Ok(false);
         }
-        let digest = tx.prepare_cached(rows::PAYMENT_ROW)?.query_row([reference.as_str()], |row| {
-            let values: Vec<Value> = (0..rows::PAYMENT_VALUES).map(|at| row.get(at)).collect::<Result<_, _>>()?;
-            Ok(chain::row(&values))
-        })?;
+        let digest = rows::payment_digest(&tx, reference.as_str())?;
         let data = serde_json::json!({ "event": "acknowledged", "p": digest }).to_string();
         let hash = chain::link(&self.hash, seq, at, reference.as_str(), None, &data);
         tx.prepare_cached(ADD_LINE)?.execute(params![seq, at, reference.as_str(), None::<&str>, data, hash])?;

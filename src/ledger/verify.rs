@@ -9,6 +9,8 @@ use super::chain::{self, ROOT};
 use super::error::LedgerError;
 use super::open::Ledger;
 use super::read::Reader;
+use super::refund_rows::{REFUND_VALUES, columns};
+use super::refunds::knows_refunds;
 use super::rows::{ATTEMPT_VALUES, PAYMENT_VALUES};
 
 /// Findings that are spelled out; more are counted.
@@ -23,6 +25,8 @@ pub struct Report {
     pub payments: u64,
     /// Attempts read.
     pub attempts: u64,
+    /// Refunds read.
+    pub refunds: u64,
     /// What is wrong, at most a hundred of it.
     pub findings: Vec<Finding>,
 }
@@ -48,6 +52,12 @@ pub enum Finding {
     /// An attempt's row is not what its last line wrote.
     #[error("attempt {0} was altered outside the journal")]
     Attempt(String),
+    /// A refund's row is not what its last line wrote.
+    #[error("refund {0} was altered outside the journal")]
+    Refund(String),
+    /// What a payment says was refunded is not what its refunds say.
+    #[error("payment {0} says that {1} were refunded, its refunds say {2}")]
+    RefundSum(String, i64, i64),
     /// What keeps the journal append-only was taken away.
     #[error("the journal's guards are gone: somebody has prepared to alter it")]
     Unguarded,
@@ -85,11 +95,12 @@ fn verify(db: &Connection, step: &mut dyn FnMut(u64)) -> Result<Report, LedgerEr
     Ok(report)
 }
 
-/// The digests the journal vouches for, by payment and by attempt.
+/// The digests the journal vouches for, by payment, by attempt and by refund.
 #[derive(Default)]
 struct Said {
     payments: BTreeMap<String, String>,
     attempts: BTreeMap<String, String>,
+    refunds: BTreeMap<String, String>,
 }
 
 impl Report {
@@ -157,6 +168,9 @@ fn chain_of(db: &Connection, report: &mut Report, step: &mut dyn FnMut(u64)) -> 
 fn note(said: &mut Said, payment: String, out_trade_no: Option<String>, data: &str) {
     let Ok(data) = serde_json::from_str::<serde_json::Value>(data) else { return };
     let digest = |key: &str| data.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    if let (Some(name), Some(digest)) = (digest("refund_ref"), digest("r")) {
+        said.refunds.insert(name, digest);
+    }
     if let Some(digest) = digest("p") {
         said.payments.insert(payment, digest);
     }
@@ -166,7 +180,7 @@ fn note(said: &mut Said, payment: String, out_trade_no: Option<String>, data: &s
 }
 
 fn compare(db: &Connection, report: &mut Report, said: Said) -> Result<(), LedgerError> {
-    let Said { mut payments, mut attempts } = said;
+    let Said { mut payments, mut attempts, mut refunds } = said;
     let payments_now = digests(
         db,
         "SELECT ref, client_ref, lane, amount, currency, description, attach, operator, patience_ms, asked_code,
@@ -194,8 +208,36 @@ fn compare(db: &Connection, report: &mut Report, said: Said) -> Result<(), Ledge
             report.found(Finding::Attempt(name));
         }
     }
-    for name in payments.into_keys().chain(attempts.into_keys()) {
+    let rows = if knows_refunds(db)? { digests(db, REFUND_ROWS, REFUND_VALUES)? } else { Vec::new() };
+    for (name, digest) in rows {
+        report.refunds = report.refunds.saturating_add(1);
+        if refunds.remove(&name).as_ref() != Some(&digest) {
+            report.found(Finding::Refund(name));
+        }
+    }
+    for name in payments.into_keys().chain(attempts.into_keys()).chain(refunds.into_keys()) {
         report.found(Finding::Lost(name));
+    }
+    sums(db, report)
+}
+
+const REFUND_ROWS: &str = concat!("SELECT ", columns!(), " FROM refunds ORDER BY refund_ref");
+
+/// What was refunded stands twice: in the payment, and in its refunds.
+fn sums(db: &Connection, report: &mut Report) -> Result<(), LedgerError> {
+    if !knows_refunds(db)? {
+        return Ok(());
+    }
+    let mut statement = db.prepare(
+        "SELECT ref, refunded, (SELECT coalesce(sum(amount), 0) FROM refunds WHERE payment = ref AND state = 'refunded')
+         FROM payments WHERE refunded > 0 OR ref IN (SELECT payment FROM refunds) ORDER BY ref",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (name, said, sum): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if said != sum {
+            report.found(Finding::RefundSum(name, said, sum));
+        }
     }
     Ok(())
 }

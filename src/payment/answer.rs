@@ -1,9 +1,9 @@
 //! What a verified reply means. Whatever is not listed is unknown: that is the default, and it is asked about again.
 //!
-//! Source: protocol tables 2.2 (pay), 2.4 (query), 2.5 (reverse).
+//! Source: protocol tables 2.2 (pay), 2.4 (query), 2.5 (reverse), 5.4 (refund), 5.5 (query refund).
 
 use super::state::words;
-use crate::words::{Money, TransactionId, WallTime};
+use crate::words::{Money, RefundId, TransactionId, WallTime};
 
 /// The longest text of WeChat's that is kept, in characters (`err_code_des` is string(128)).
 const TEXT_MAX: usize = 128;
@@ -17,8 +17,10 @@ pub enum Answer {
     Query(QueryAnswer),
     /// To a reversal.
     Reverse(ReverseAnswer),
-    /// To the refund that stands in for a reversal whose window is over.
+    /// To a refund.
     Refund(RefundAnswer),
+    /// To a question about a refund.
+    RefundQuery(RefundQueryAnswer),
 }
 
 /// What the gateway said to a pay.
@@ -99,13 +101,69 @@ pub enum ReverseRefusal {
     Other,
 }
 
-/// What the gateway said to the refund that replaces a reversal.
+/// What the gateway said to a refund. None of it is proof: a query confirms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefundAnswer {
-    /// Accepted; a query that says REFUND confirms.
+    /// Accepted: asked, not done.
     Accepted,
-    /// Not accepted; the same number is tried again later.
-    NotDone(Refusal),
+    /// Not accepted, or so it says.
+    NotDone {
+        /// Why.
+        why: RefundRefusal,
+        /// The code and text behind it.
+        refusal: Refusal,
+    },
+}
+
+words! {
+    /// Why a refund was not accepted (protocol table 5.4).
+    RefundRefusal {
+        /// SYSTEMERROR, BIZERR_NEED_RETRY, an unsigned FAIL, and every code nobody has told us about.
+        Unsure => "unsure",
+        /// NOTENOUGH: today's sales do not cover it yet.
+        NotEnough => "not_enough",
+        /// FREQUENCY_LIMITED, INVALID_REQ_TOO_MUCH.
+        SlowDown => "slow_down",
+        /// TRADE_OVERDUE, USER_ACCOUNT_ABNORMAL: never by this way.
+        Definite => "definite",
+        /// Our data or our configuration.
+        OurFault => "our_fault",
+        /// The number was used with other terms: somebody must look, and no new number may be taken.
+        Mismatch => "mismatch",
+    }
+}
+
+/// What the gateway knows about a refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundQueryAnswer {
+    /// SUCCESS, all fields match: the payer has the money.
+    Refunded(RefundReceipt),
+    /// PROCESSING.
+    Processing,
+    /// REFUNDCLOSE: closed, the money stayed with the shop.
+    Closed,
+    /// CHANGE: the payer's card is dead, the money lies with the merchant and goes back by hand.
+    Changed,
+    /// REFUNDNOTEXIST: the gateway does not know the number.
+    Absent,
+    /// It lists other refunds of the order, and there are more from here on.
+    More {
+        /// How many to skip.
+        offset: u32,
+    },
+    /// A refund_status nobody has told us about.
+    UnknownStatus,
+    /// SYSTEMERROR, a rate limit, an unsigned FAIL, a list that lacks ours: no answer at all.
+    NoWord(Refusal),
+}
+
+/// The gateway's evidence of a refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundReceipt {
+    /// WeChat's number of the refund, if it was told.
+    pub refund_id: Option<RefundId>,
+    /// When the money arrived, if that could be read.
+    pub refunded_at: Option<WallTime>,
 }
 
 /// The gateway's evidence of a charge.

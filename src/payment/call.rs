@@ -2,8 +2,8 @@
 
 use crate::words::{AuthCode, Money, OutRefundNo, OutTradeNo, TransactionId};
 
-/// One thing to say to the gateway. It comes out of [`super::Step::commit`] only, so whoever holds one knows that it is
-/// on disk.
+/// One thing to say to the gateway. It comes out of [`super::Step::commit`] and [`super::RefundStep::commit`] only, so
+/// whoever holds one knows that it is on disk.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The attempt it is about.
@@ -36,12 +36,30 @@ pub enum Ask {
     Query,
     /// Take it back.
     Reverse,
-    /// Return the whole amount under this fixed number, because reversing no longer works.
-    Refund(OutRefundNo),
+    /// Return money on these terms, which are the same for ever.
+    Refund(Terms),
+    /// Ask what is known of a refund.
+    RefundQuery {
+        /// Which.
+        terms: Terms,
+        /// How many of the order's refunds to skip: those were listed before, and it was not among them.
+        offset: u32,
+    },
+}
+
+/// A refund as the gateway knows it. One number is one refund: it is repeated with these terms or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Its number.
+    pub out_refund_no: OutRefundNo,
+    /// How much goes back.
+    pub amount: Money,
+    /// What the payer reads; none when it stands in for a reversal.
+    pub reason: Option<String>,
 }
 
 impl Ask {
-    /// Which of the four it is.
+    /// Which of them it is.
     #[must_use]
     pub fn op(&self) -> Op {
         match self {
@@ -49,6 +67,7 @@ impl Ask {
             Self::Query => Op::Query,
             Self::Reverse => Op::Reverse,
             Self::Refund(_) => Op::Refund,
+            Self::RefundQuery { .. } => Op::RefundQuery,
         }
     }
 }
@@ -64,6 +83,8 @@ pub enum Op {
     Reverse,
     /// Refund.
     Refund,
+    /// Query Refund.
+    RefundQuery,
 }
 
 impl Op {
@@ -75,6 +96,7 @@ impl Op {
             Self::Query => "query",
             Self::Reverse => "reverse",
             Self::Refund => "refund",
+            Self::RefundQuery => "refundquery",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::answer::{Answer, PayAnswer, QueryAnswer, RefundAnswer, ReverseAnswer};
+use super::answer::{Answer, PayAnswer, QueryAnswer, RefundAnswer, RefundQueryAnswer, Refusal, ReverseAnswer};
 use super::call::Op;
 
 /// One line to be kept with a change.
@@ -76,33 +76,46 @@ impl Note {
     /// The journal's words for an answer.
     #[must_use]
     pub fn answered(op: Op, answer: &Answer) -> Self {
-        let (said, refusal) = match answer {
-            Answer::Pay(PayAnswer::Paid(_)) | Answer::Query(QueryAnswer::Paid(_)) => ("paid", None),
-            Answer::Pay(PayAnswer::Refused(refusal)) => ("refused", Some(refusal)),
-            Answer::Pay(PayAnswer::Failed { .. }) => ("return_code_fail", None),
-            Answer::Query(QueryAnswer::Refunded) => ("refunded", None),
-            Answer::Query(QueryAnswer::Revoked) => ("revoked", None),
-            Answer::Query(QueryAnswer::Closed) => ("closed", None),
-            Answer::Query(QueryAnswer::PayError) => ("pay_error", None),
-            Answer::Query(QueryAnswer::CustomerPaying) => ("customer_paying", None),
-            Answer::Query(QueryAnswer::Accepted) => ("accepted", None),
-            Answer::Query(QueryAnswer::NotPaid) => ("not_paid", None),
-            Answer::Query(QueryAnswer::Absent) => ("order_not_exist", None),
-            Answer::Query(QueryAnswer::UnknownState) => ("unknown_state", None),
-            Answer::Query(QueryAnswer::NoWord(refusal)) => ("no_word", Some(refusal)),
-            Answer::Reverse(ReverseAnswer::Accepted { recall: false }) => ("accepted", None),
-            Answer::Reverse(ReverseAnswer::Accepted { recall: true }) => ("accepted_recall", None),
-            Answer::Reverse(ReverseAnswer::NotDone { recall: false, refusal, .. }) => ("not_done", Some(refusal)),
-            Answer::Reverse(ReverseAnswer::NotDone { recall: true, refusal, .. }) => ("not_done_recall", Some(refusal)),
-            Answer::Reverse(ReverseAnswer::Absent) => ("order_not_exist", None),
-            Answer::Refund(RefundAnswer::Accepted) => ("accepted", None),
-            Answer::Refund(RefundAnswer::NotDone(refusal)) => ("not_done", Some(refusal)),
-        };
+        let (said, refusal) = said(answer);
         Self::Answered {
             op: op.word(),
             said: said.to_owned(),
             err_code: refusal.map_or("", |it| it.code()).to_owned(),
             err_code_des: refusal.map_or("", |it| it.text()).to_owned(),
         }
+    }
+}
+
+/// An answer in a stable word, and the refusal in it.
+pub(super) fn said(answer: &Answer) -> (&'static str, Option<&Refusal>) {
+    match answer {
+        Answer::Pay(PayAnswer::Paid(_)) | Answer::Query(QueryAnswer::Paid(_)) => ("paid", None),
+        Answer::Pay(PayAnswer::Refused(refusal)) => ("refused", Some(refusal)),
+        Answer::Pay(PayAnswer::Failed { .. }) => ("return_code_fail", None),
+        Answer::Query(QueryAnswer::Refunded) => ("refunded", None),
+        Answer::Query(QueryAnswer::Revoked) => ("revoked", None),
+        Answer::Query(QueryAnswer::Closed) => ("closed", None),
+        Answer::Query(QueryAnswer::PayError) => ("pay_error", None),
+        Answer::Query(QueryAnswer::CustomerPaying) => ("customer_paying", None),
+        Answer::Query(QueryAnswer::Accepted) => ("accepted", None),
+        Answer::Query(QueryAnswer::NotPaid) => ("not_paid", None),
+        Answer::Query(QueryAnswer::Absent) => ("order_not_exist", None),
+        Answer::Query(QueryAnswer::UnknownState) => ("unknown_state", None),
+        Answer::Query(QueryAnswer::NoWord(refusal)) => ("no_word", Some(refusal)),
+        Answer::Reverse(ReverseAnswer::Accepted { recall: false }) => ("accepted", None),
+        Answer::Reverse(ReverseAnswer::Accepted { recall: true }) => ("accepted_recall", None),
+        Answer::Reverse(ReverseAnswer::NotDone { recall: false, refusal, .. }) => ("not_done", Some(refusal)),
+        Answer::Reverse(ReverseAnswer::NotDone { recall: true, refusal, .. }) => ("not_done_recall", Some(refusal)),
+        Answer::Reverse(ReverseAnswer::Absent) => ("order_not_exist", None),
+        Answer::Refund(RefundAnswer::Accepted) => ("accepted", None),
+        Answer::Refund(RefundAnswer::NotDone { refusal, .. }) => ("not_done", Some(refusal)),
+        Answer::RefundQuery(RefundQueryAnswer::Refunded(_)) => ("refunded", None),
+        Answer::RefundQuery(RefundQueryAnswer::Processing) => ("processing", None),
+        Answer::RefundQuery(RefundQueryAnswer::Closed) => ("closed", None),
+        Answer::RefundQuery(RefundQueryAnswer::Changed) => ("changed", None),
+        Answer::RefundQuery(RefundQueryAnswer::Absent) => ("refund_not_exist", None),
+        Answer::RefundQuery(RefundQueryAnswer::More { .. }) => ("more", None),
+        Answer::RefundQuery(RefundQueryAnswer::UnknownStatus) => ("unknown_status", None),
+        Answer::RefundQuery(RefundQueryAnswer::NoWord(refusal)) => ("no_word", Some(refusal)),
     }
 }

@@ -7,6 +7,7 @@ use super::attempt::{Alarm, Attempt, Context, Event, Outcome, Refused, Stage};
 use super::call::{Ask, Call, Op, Order};
 use super::entry::{Entry, Note};
 use super::policy::Policy;
+use super::refund::{Refund, RefundNote};
 use super::state::{Action, MoneyState, Next, State};
 use crate::words::{AuthCode, ClientRef, LaneId, Money, Now, OutRefundNo, OutTradeNo, PaymentRef, Tick, WallTime};
 
@@ -113,17 +114,29 @@ pub struct Step {
     at: Now,
 }
 
-/// What is to be kept, all of it or nothing.
+/// What is to be kept, all of it or nothing. Where no line is to be kept, no row has changed.
 #[derive(Debug)]
-pub struct Change<'a> {
-    /// The payment as it will be.
-    pub payment: &'a Payment,
-    /// Journal lines, at least one whenever a row changes.
-    pub entries: &'a [Entry],
-    /// The code about to be sent: only its salted hash may be kept.
-    pub code: Option<&'a AuthCode>,
-    /// When.
-    pub at: Now,
+pub enum Change<'a> {
+    /// Of a payment.
+    Payment {
+        /// As it will be.
+        payment: &'a Payment,
+        /// Journal lines.
+        entries: &'a [Entry],
+        /// The code about to be sent: only its salted hash may be kept.
+        code: Option<&'a AuthCode>,
+        /// When.
+        at: Now,
+    },
+    /// Of a refund, and of its payment where that follows from it.
+    Refund {
+        /// As it will be.
+        refund: &'a Refund,
+        /// Journal lines.
+        notes: &'a [RefundNote],
+        /// When.
+        at: Now,
+    },
 }
 
 /// A place that survives a power cut.
@@ -146,9 +159,9 @@ impl Step {
     pub fn commit<D: Durable>(self, durable: &mut D) -> Result<(Payment, Option<Call>), D::Error> {
         let code = match &self.ask {
             Some(Ask::Pay(code)) => Some(code),
-            Some(Ask::Query | Ask::Reverse | Ask::Refund(_)) | None => None,
+            Some(Ask::Query | Ask::Reverse | Ask::Refund(_) | Ask::RefundQuery { .. }) | None => None,
         };
-        durable.save(&Change { payment: &self.payment, entries: &self.entries, code, at: self.at })?;
+        durable.save(&Change::Payment { payment: &self.payment, entries: &self.entries, code, at: self.at })?;
         let order = self.payment.attempt.as_ref().map(|attempt| attempt.order.clone());
         let call = order.zip(self.ask).map(|(order, ask)| Call { order, ask });
         Ok((self.payment, call))
@@ -307,6 +320,7 @@ impl Payment {
     #[must_use]
     pub fn money(&self) -> MoneyState {
         match (self.phase, &self.attempt) {
+            (Phase::Closed(State::Refunded), _) => MoneyState::Returned,
             (Phase::Armed, _) | (_, None) => MoneyState::None,
             (Phase::Attempting | Phase::Closed(_), Some(attempt)) => attempt.money(),
         }
@@ -322,7 +336,8 @@ impl Payment {
             State::NeedsAttention => (Action::CallSupervisor, self.wakes()),
             State::Paid => (Action::Acknowledge, None),
             State::Declined | State::Expired => (Action::StartOver, None),
-            State::Reversed | State::Canceled => (Action::Nothing, None),
+            State::PartiallyRefunded => (Action::Acknowledge, None),
+            State::Reversed | State::Canceled | State::Refunded => (Action::Nothing, None),
         };
         Next { action, at }
     }
@@ -333,8 +348,8 @@ impl Payment {
         let (attempt, ask) = attempt.on(event, cx);
         let reversal = match &ask {
             Some(Ask::Reverse) => Some(Note::Reversing { attempt_no: attempt.tries() }),
-            Some(Ask::Refund(number)) => Some(Note::Refunding { out_refund_no: number.to_string() }),
-            Some(Ask::Pay(_) | Ask::Query) | None => None,
+            Some(Ask::Refund(terms)) => Some(Note::Refunding { out_refund_no: terms.out_refund_no.to_string() }),
+            Some(Ask::Pay(_) | Ask::Query | Ask::RefundQuery { .. }) | None => None,
         };
         let no = attempt.no;
         let mut next = self.clone();

@@ -19,13 +19,15 @@ mod entry;
 mod intent;
 pub mod policy;
 mod record;
+mod refund;
 mod state;
 
 pub use answer::Answer;
 pub use attempt::{Alarm, Attempt, Context, Event, Outcome, Refused, Stage};
-pub use call::{Ask, Call, Op, Order};
+pub use call::{Ask, Call, Op, Order, Terms};
 pub use entry::{Entry, Note};
 pub use intent::{Change, CodeMark, Decline, Durable, Facts, Heard, Mint, NotNow, Payment, Phase, Step};
 pub use policy::Policy;
 pub use record::{AttemptRecord, PaymentRecord, RecordError};
-pub use state::{Action, MoneyState, Next, State};
+pub use refund::{Refund, RefundContext, RefundFacts, RefundNote, RefundRecord, RefundRefused, RefundStep};
+pub use state::{Action, MoneyState, Next, RefundState, State};

@@ -46,6 +46,10 @@ words! {
         Verifying => "verifying",
         /// The money is taken.
         Paid => "paid",
+        /// Paid; a part of it was given back.
+        PartiallyRefunded => "partially_refunded",
+        /// Paid; all of it was given back.
+        Refunded => "refunded",
         /// Refused, and nothing was taken.
         Declined => "declined",
         /// Being taken back.
@@ -66,7 +70,13 @@ impl State {
     #[must_use]
     pub fn is_final(self) -> bool {
         match self {
-            Self::Paid | Self::Declined | Self::Reversed | Self::Canceled | Self::Expired => true,
+            Self::Paid
+            | Self::PartiallyRefunded
+            | Self::Refunded
+            | Self::Declined
+            | Self::Reversed
+            | Self::Canceled
+            | Self::Expired => true,
             Self::Armed
             | Self::Submitting
             | Self::CustomerPaying
@@ -76,10 +86,37 @@ impl State {
         }
     }
 
+    /// What a paid payment of `total` has become, and where its money is, once WeChat has confirmed refunds of
+    /// `refunded` in all.
+    #[must_use]
+    pub fn after_refunds(total: u64, refunded: u64) -> (Self, MoneyState) {
+        match refunded {
+            0 => (Self::Paid, MoneyState::Taken),
+            part if part < total => (Self::PartiallyRefunded, MoneyState::Taken),
+            _ => (Self::Refunded, MoneyState::Returned),
+        }
+    }
+
     /// The lane is taken by it: another customer must wait.
     #[must_use]
     pub fn holds_lane(self) -> bool {
         !self.is_final() && self != Self::NeedsAttention
+    }
+}
+
+words! {
+    /// The state of a refund, as the contract names it.
+    RefundState {
+        /// Kept, on its way or queued: WeChat has not accepted it yet.
+        Requested => "requested",
+        /// Accepted by WeChat, on its way to the payer.
+        Processing => "processing",
+        /// The payer has the money.
+        Refunded => "refunded",
+        /// Proven that no money left the shop by it.
+        Failed => "failed",
+        /// A person must look.
+        NeedsAttention => "needs_attention",
     }
 }
 

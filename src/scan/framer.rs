@@ -29,6 +29,12 @@ impl Default for Framing {
 }
 
 impl Framing {
+    /// What a scanner that types is delivered with: Enter, and 100 ms. The keys of one scan come 8 to 35 ms apart.
+    #[must_use]
+    pub fn keyboard() -> Self {
+        Self { stx_etx: false, silence_ms: 100, ..Self::default() }
+    }
+
     /// Silence that ends a frame.
     #[must_use]
     pub fn silence(&self) -> Duration {
@@ -51,6 +57,12 @@ impl Suffix {
         }
         let is_line_end = bytes.iter().all(|byte| matches!(*byte, CR | LF));
         Ok(if is_line_end { Self::default() } else { Self(bytes.to_vec()) })
+    }
+
+    /// This suffix where Tab is taken for CR, as a keyboard's is.
+    pub(super) fn typed(&self) -> Self {
+        let typed: Vec<u8> = self.0.iter().map(|byte| if *byte == HT { CR } else { *byte }).collect();
+        Self::new(&typed).unwrap_or_default()
     }
 
     fn ends(&self, frame: &[u8]) -> bool {
@@ -123,7 +135,13 @@ impl Framer {
     /// Takes the next character, read at `at`. Gives the frame that it completes, or one that the silence before it
     /// completed.
     pub fn push(&mut self, byte: u8, at: Tick) -> Option<Candidate> {
-        let silent = self.idle(at);
+        self.push_after(byte, at.since(self.last), at)
+    }
+
+    /// Takes the next character, read at `at`, where the transport knows how long it was silent before: a reader that
+    /// was held up sees a pause that was none, or none where there was one.
+    pub fn push_after(&mut self, byte: u8, silence_before: Duration, at: Tick) -> Option<Candidate> {
+        let silent = self.fall_silent(silence_before);
         self.last = at;
         let ended = self.take(byte);
         debug_assert!(silent.is_none() || ended.is_none(), "one character cannot complete two frames");
@@ -133,7 +151,11 @@ impl Framer {
     /// Hears that nothing came until `now`. Gives the frame that the silence completes, which only `"timeout"` framing
     /// allows.
     pub fn idle(&mut self, now: Tick) -> Option<Candidate> {
-        let silence = now.since(self.last);
+        self.fall_silent(now.since(self.last))
+    }
+
+    /// Hears that nothing has come for `silence`.
+    pub(super) fn fall_silent(&mut self, silence: Duration) -> Option<Candidate> {
         let limit = self.framing.silence();
         match self.state {
             State::Between => None,
@@ -163,9 +185,11 @@ impl Framer {
         }
     }
 
-    /// Throws away what has come so far and everything up to the next end: for a transport that lost characters.
+    /// Throws away what has come so far and everything up to the next end: for a transport that lost characters, or
+    /// sent what is none. The next end has to come whole.
     pub fn skip(&mut self) {
-        self.give_up();
+        self.wipe();
+        self.state = State::Skip;
     }
 
     /// In how many frames the line fell silent. A number that grows with every scan means a scanner without suffix.
@@ -228,7 +252,7 @@ impl Framer {
     /// What the frame holds; nothing if only its end came.
     fn candidate(&self) -> Option<Candidate> {
         let frame = self.framing.suffix.off(&self.held);
-        (!frame.is_empty()).then(|| Candidate::prefixed(frame, &self.framing.prefix, self.last))
+        (!frame.is_empty()).then(|| Candidate::prefixed(frame, &self.framing.prefix, None, self.last))
     }
 
     /// 18 digits, which silence may end.
@@ -264,6 +288,7 @@ impl fmt::Debug for Framer {
 
 const STX: u8 = 0x02;
 const ETX: u8 = 0x03;
+const HT: u8 = b'\t';
 const LF: u8 = b'\n';
 const CR: u8 = b'\r';
 

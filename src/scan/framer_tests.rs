@@ -168,6 +168,29 @@ fn clearing_in_the_middle_of_a_scan_throws_away_its_rest_too() {
 }
 
 #[test]
+fn an_end_that_was_cut_in_two_by_a_loss_is_none() {
+    let framing = Framing { suffix: Suffix::new(b"#\r").expect("a suffix"), ..Framing::default() };
+    let mut framer = Framer::new(framing);
+    assert!(framer.push(b'#', Tick::default()).is_none());
+    framer.skip();
+    let sent = line().send("\r").send(CODE).send("#\r").send(OTHER).send("#\r");
+    let heard: Vec<_> = sent.bytes.iter().filter_map(|(byte, at)| framer.push(*byte, *at)).collect();
+    assert_eq!(heard.iter().map(told).collect::<Vec<_>>(), [OTHER]);
+}
+
+#[test]
+fn the_transports_own_silence_counts_and_not_the_readers() {
+    let quick = Duration::from_millis(1);
+    let mut framer = Framer::new(Framing::default());
+    let sent = line().send(CODE).send("\r");
+    let late = |at: Tick| Tick::from_micros(at.micros().saturating_mul(1000));
+    let heard = sent.bytes.iter().filter_map(|(byte, at)| framer.push_after(*byte, quick, late(*at)));
+    assert_eq!(heard.map(|scan| told(&scan)).collect::<Vec<_>>(), [CODE]);
+    let slow = Duration::from_millis(200);
+    assert!(sent.bytes.iter().all(|(byte, at)| framer.push_after(*byte, slow, *at).is_none()));
+}
+
+#[test]
 fn nothing_of_a_scan_stays_behind() {
     let mut framer = Framer::new(Framing::default());
     let sent = line().send(CODE).send("\r");

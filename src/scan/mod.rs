@@ -1,11 +1,14 @@
 //! What a scan is: a completed frame of exactly 18 digits, the first two 10 to 15, or nothing. Nothing is repaired or
 //! joined, and no fragment is passed on; anything else that is complete is named for the cashier.
 //!
-//! A transport turns what its device sends into [`Candidate`]s (a serial line through the [`Framer`]), and [`read`]
-//! says what each of them is. No text of a scan leaves this module other than as an [`AuthCode`].
+//! A transport turns what its device sends into [`Candidate`]s (a serial line through the [`Framer`], a keyboard
+//! through [`Keys`], HID POS through [`HidReports`]), and [`read`] says what each of them is. No text of a scan leaves
+//! this module other than as an [`AuthCode`].
 
 mod framer;
+mod hid_pos;
 mod hint;
+mod keys;
 
 use std::fmt;
 
@@ -14,7 +17,9 @@ use zeroize::Zeroizing;
 use crate::words::{AuthCode, Tick};
 
 pub use framer::{Framer, Framing, SUFFIX_MAX, Suffix, SuffixError};
+pub use hid_pos::{DescriptorError, HidKind, HidReports, Layout, NoScanner};
 pub use hint::Hint;
+pub use keys::{KeyEvent, Keys};
 
 /// What was scanned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,27 +58,26 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Takes a frame whose transport marks its end by itself (a HID POS report, say). An AIM identifier that still
-    /// stands in front of `text` is taken off and counts when `aim` is `None`.
+    /// Takes a frame that needs no prefix. An AIM identifier that still stands in front of `text` is taken off and
+    /// counts when `aim`, the one that came beside it, is `None`.
     #[must_use]
     pub fn new(text: &[u8], aim: Option<Aim>, at: Tick) -> Self {
-        let (found, text) = Aim::split(text);
-        Self { text: Zeroizing::new(text.to_vec()), aim: aim.or(found), prefixed: true, at }
+        Self::prefixed(text, b"", aim, at)
     }
 
-    /// Takes a frame that has to begin with `prefix`, before or behind its AIM identifier.
+    /// Takes a frame that has to begin with `prefix`, before or behind an AIM identifier.
     #[must_use]
-    pub fn prefixed(text: &[u8], prefix: &[u8], at: Tick) -> Self {
+    pub fn prefixed(text: &[u8], prefix: &[u8], aim: Option<Aim>, at: Tick) -> Self {
         let (rest, found) = match text.strip_prefix(prefix) {
             Some(rest) => (rest, true),
             None => (text, false),
         };
-        let (aim, rest) = Aim::split(rest);
+        let (inside, rest) = Aim::split(rest);
         let (rest, prefixed) = match rest.strip_prefix(prefix) {
             Some(behind) if !found => (behind, true),
             Some(_) | None => (rest, found),
         };
-        Self { text: Zeroizing::new(rest.to_vec()), aim, prefixed, at }
+        Self { text: Zeroizing::new(rest.to_vec()), aim: aim.or(inside), prefixed, at }
     }
 
     /// As long as a payment code, and digits only.
@@ -167,12 +171,16 @@ mod tests {
 
     #[test]
     fn a_prefix_is_taken_off_on_either_side_of_the_identifier_and_is_required() {
-        let with = |text: &str| read(&Candidate::prefixed(text.as_bytes(), b"~", Tick::default()));
+        let with = |text: &str| read(&Candidate::prefixed(text.as_bytes(), b"~", None, Tick::default()));
         for text in ["~134539517967686076", "~]C0134539517967686076", "]C0~134539517967686076"] {
             assert_eq!(with(text), code(), "{text}");
         }
         assert_eq!(with(CODE), Scanned::Other(Hint::PrefixMissing));
         assert_eq!(with("~~134539517967686076"), Scanned::Other(Hint::Damaged));
+        let beside =
+            |text: &str| read(&Candidate::prefixed(text.as_bytes(), b"~", Aim::new(b'E', b'0'), Tick::default()));
+        assert_eq!(beside("~134539517967686076"), Scanned::Other(Hint::Product));
+        assert_eq!(beside(CODE), Scanned::Other(Hint::PrefixMissing));
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn right(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{LaneLook, scene};
+    use super::super::{Aside, LaneLook, scene};
     use super::*;
     use crate::payment::State;
     use crate::words::{Language, Money, Tick};
@@ -93,7 +93,8 @@ mod tests {
         assert_eq!(lines(&armed, 1), ["Show payment code   ", "           HKD 88.00"]);
         assert_eq!(lines(&armed, 2), lines(&armed, 0));
 
-        let look = LaneLook { state: Some(State::Armed), declined_before: true, ..LaneLook::default() };
+        let look =
+            LaneLook { state: Some(State::Armed), aside: Some((Aside::Again, Tick::default())), ..LaneLook::default() };
         let again = Scene { amount: Some("HKD 88.00".to_owned()), ..scene(&look, &[Language::En], Tick::default()) };
         assert_eq!(lines(&again, usize::MAX), ["Try another code    ", "           HKD 88.00"]);
     }
@@ -170,10 +171,12 @@ mod tests {
         scene(&look, languages, Tick::default())
     }
 
-    /// Every scene there is, and the one after a refused code.
+    /// Every scene there is, and those after a code that did not pay.
     fn every(language: Language) -> Vec<Scene> {
-        let again = LaneLook { state: Some(State::Armed), declined_before: true, ..LaneLook::default() };
-        let again = scene(&again, &[language], Tick::default());
+        let after = |aside| {
+            let aside = Some((aside, Tick::default()));
+            scene(&LaneLook { state: Some(State::Armed), aside, ..LaneLook::default() }, &[language], Tick::default())
+        };
         let of_key = |key| Scene {
             key,
             lines: vec![SceneText {
@@ -183,6 +186,6 @@ mod tests {
             }],
             ..Scene::stale(&[language])
         };
-        texts::CUSTOMER.into_iter().map(of_key).chain([again]).collect()
+        texts::CUSTOMER.into_iter().map(of_key).chain(Aside::ALL.map(after)).collect()
     }
 }

@@ -26,8 +26,61 @@ pub struct LaneLook {
     pub until: Option<Tick>,
     /// The terminal cannot take payments.
     pub out_of_order: bool,
-    /// It waits for another code because the last one was refused.
-    pub declined_before: bool,
+    /// Why it waits for another code, and since when.
+    pub aside: Option<(Aside, Tick)>,
+}
+
+/// Why a lane that waits for a code waits for another one: what the customer can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// The last code was refused.
+    Again,
+    /// It was another wallet's code.
+    Wallet,
+    /// It was a link, a code for receiving money, or something else than a payment code.
+    Page,
+    /// It was used before, or is too old.
+    Refresh,
+    /// It could not be read.
+    Reread,
+}
+
+impl Aside {
+    /// Every aside, for texts and tests that must not forget one.
+    pub const ALL: [Self; 5] = [Self::Again, Self::Wallet, Self::Page, Self::Refresh, Self::Reread];
+
+    /// What a scan that was not taken means to the customer, by its word of [`texts::NOTICES`]. Nothing when it is the
+    /// shop's affair: a product's barcode, a scanner set up differently.
+    #[must_use]
+    pub fn of(notice: &str) -> Option<Self> {
+        match notice {
+            "alipay" | "unionpay" => Some(Self::Wallet),
+            "link" | "wrong-prefix" | "other" => Some(Self::Page),
+            "used" | "too-old" => Some(Self::Refresh),
+            "wrong-length" | "damaged" | "symbology" => Some(Self::Reread),
+            _ => None,
+        }
+    }
+
+    /// Its stable word: the name of its text.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Again => "again",
+            Self::Wallet => "wallet",
+            Self::Page => "page",
+            Self::Refresh => "refresh",
+            Self::Reread => "reread",
+        }
+    }
+
+    /// How long it is said. A refused code stays refused until another one comes.
+    const fn shown_for(self) -> Option<Duration> {
+        match self {
+            Self::Again => None,
+            Self::Wallet | Self::Page | Self::Refresh | Self::Reread => Some(ASIDE_SHOWN),
+        }
+    }
 }
 
 /// What a customer sees. It says nothing that a passer-by may not read.
@@ -105,22 +158,28 @@ impl serde::Serialize for Tone {
 #[must_use]
 pub fn scene(view: &LaneLook, languages: &[Language], now: Tick) -> Scene {
     let act = act(view, now);
-    let again = act.key == "armed" && view.declined_before;
+    let aside = view.aside.filter(|_| act.key == "armed").filter(|aside| end_of(*aside).is_none_or(|end| now < end));
     Scene {
         key: act.key,
         amount: view.amount.filter(|_| act.shows_amount).map(|amount| amount.to_string()),
-        lines: say(act.key, languages, again),
+        lines: say(act.key, languages, aside.map(|(aside, _)| aside)),
         tone: act.tone,
         countdown_until: view.until.filter(|until| act.counts_down && *until > now),
         expires_at: changes_at(view, now).map_or(now.after(FRESH), |end| end.after(STUMBLE).min(now.after(FRESH))),
     }
 }
 
-/// When the scene of a lane becomes another one although the lane stays as it is: the end of a result.
+/// When the scene of a lane becomes another one although the lane stays as it is: the end of a result or of an aside.
 #[must_use]
 pub fn changes_at(view: &LaneLook, now: Tick) -> Option<Tick> {
-    let end = view.since.after(view.state.filter(|_| !view.out_of_order).and_then(shown_for)?);
+    let state = view.state.filter(|_| !view.out_of_order)?;
+    let end = if state == State::Armed { end_of(view.aside?)? } else { view.since.after(shown_for(state)?) };
     (end > now).then_some(end)
+}
+
+/// When an aside has been said long enough.
+fn end_of((aside, since): (Aside, Tick)) -> Option<Tick> {
+    aside.shown_for().map(|time| since.after(time))
 }
 
 impl Scene {
@@ -141,7 +200,7 @@ impl Scene {
         Self {
             key,
             amount: None,
-            lines: say(key, languages, false),
+            lines: say(key, languages, None),
             tone: Tone::Bad,
             countdown_until: None,
             expires_at: Tick::from_micros(u64::MAX),
@@ -199,7 +258,8 @@ fn act(view: &LaneLook, now: Tick) -> Act {
         State::Declined => Act::plain("declined", Tone::Bad),
         State::Reversing => Act::plain("reversing", Tone::Wait),
         State::Reversed => Act::plain("reversed", Tone::Bad),
-        State::Canceled | State::Expired => Act::IDLE,
+        // A lane shows what happens at it; money is given back behind it.
+        State::PartiallyRefunded | State::Refunded | State::Canceled | State::Expired => Act::IDLE,
         State::NeedsAttention => Act::plain("needs_attention", Tone::Bad),
     }
 }
@@ -215,6 +275,8 @@ fn shown_for(state: State) -> Option<Duration> {
         | State::CustomerPaying
         | State::Verifying
         | State::Reversing
+        | State::PartiallyRefunded
+        | State::Refunded
         | State::Canceled
         | State::Expired
         | State::NeedsAttention => None,
@@ -222,12 +284,15 @@ fn shown_for(state: State) -> Option<Duration> {
 }
 
 /// The words of a scene. Without a language it speaks English: a silent display helps nobody.
-fn say(key: &str, languages: &[Language], again: bool) -> Vec<SceneText> {
+fn say(key: &str, languages: &[Language], aside: Option<Aside>) -> Vec<SceneText> {
     let languages = if languages.is_empty() { &[Language::En] } else { languages };
     let in_one = |language: &Language| SceneText {
         language: *language,
         heading: texts::customer(key, *language),
-        detail: if again { texts::customer_again(*language) } else { texts::customer_detail(key, *language) },
+        detail: match aside {
+            Some(aside) => texts::customer_aside(aside, *language),
+            None => texts::customer_detail(key, *language),
+        },
     };
     languages.iter().map(in_one).collect()
 }
@@ -240,6 +305,9 @@ const STUMBLE: Duration = Duration::from_secs(2);
 
 /// How long *paid* stays: to be read by this customer, and not by the next one.
 const PAID_SHOWN: Duration = Duration::from_secs(8);
+
+/// How long a customer is told that the code was none: to be read, and not to stand beside the next try for long.
+const ASIDE_SHOWN: Duration = Duration::from_secs(10);
 
 /// How long a failure stays: it is read twice, and talked about.
 const FAILED_SHOWN: Duration = Duration::from_secs(15);
@@ -264,11 +332,30 @@ mod tests {
     #[test]
     fn after_a_refused_code_the_customer_is_asked_for_another() {
         let fresh = scene(&look(State::Armed), &[Language::En], NOW);
-        let again = scene(&LaneLook { declined_before: true, ..look(State::Armed) }, &[Language::En], NOW);
+        let aside = Some((Aside::Again, NOW));
+        let again = scene(&LaneLook { aside, ..look(State::Armed) }, &[Language::En], NOW);
         assert_eq!(detail(&fresh), None);
         assert_eq!((again.key, detail(&again)), ("armed", Some("Try another code")));
-        let on_its_way = scene(&LaneLook { declined_before: true, ..look(State::Submitting) }, &[Language::En], NOW);
+        let on_its_way = scene(&LaneLook { aside, ..look(State::Submitting) }, &[Language::En], NOW);
         assert_ne!(detail(&on_its_way), Some("Try another code"));
+    }
+
+    #[test]
+    fn a_wrong_code_is_told_to_the_customer_for_a_moment() {
+        let wrong = LaneLook { aside: Some((Aside::Wallet, NOW)), ..look(State::Armed) };
+        let said = |now| scene(&wrong, &[Language::En], now);
+        assert_eq!(
+            (said(NOW).key, said(NOW).tone, detail(&said(NOW))),
+            ("armed", Tone::Action, Some("Please use WeChat"))
+        );
+        let end = NOW.after(Duration::from_secs(10));
+        assert_eq!(changes_at(&wrong, NOW), Some(end));
+        assert_eq!((detail(&said(end)), changes_at(&wrong, end)), (None, None));
+        for notice in texts::NOTICES {
+            let shops =
+                ["product", "gs1", "control-characters", "full-width", "prefix-missing", "not-armed", "repeated"];
+            assert_eq!(Aside::of(notice).is_none(), shops.contains(&notice), "{notice}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use fluent_bundle::FluentResource;
 use fluent_bundle::concurrent::FluentBundle;
 
+use super::Aside;
 use crate::words::Language;
 
 /// Every scene a customer may see.
@@ -31,12 +32,14 @@ pub const CUSTOMER: [&str; 13] = [
 /// Every text for a cashier: the states' words, then the reasons of a decline.
 ///
 /// Source of the reasons and of their wording: protocol table 2.2.
-pub const CASHIER: [&str; 43] = [
+pub const CASHIER: [&str; 45] = [
     "armed",
     "submitting",
     "customer_paying",
     "verifying",
     "paid",
+    "partially_refunded",
+    "refunded",
     "declined",
     "reversing",
     "reversed",
@@ -77,6 +80,26 @@ pub const CASHIER: [&str; 43] = [
     GENERIC,
 ];
 
+/// Every text about a refund: the states' words, then those with a reason, and what a person must do.
+///
+/// Source of the reasons: protocol 5.4 and 5.5.
+pub const REFUND: [&str; 14] = [
+    "requested",
+    "requested.NOTENOUGH",
+    "requested.NOT_SENT",
+    "requested.FREQUENCY_LIMITED",
+    "processing",
+    "refunded",
+    "failed",
+    "failed.REFUNDCLOSE",
+    "failed.TRADE_OVERDUE",
+    "failed.USER_ACCOUNT_ABNORMAL",
+    "needs_attention",
+    "needs_attention.CHANGE",
+    "needs_attention.NOTENOUGH",
+    "needs_attention.OUT_REFUND_NO_USED",
+];
+
 /// Every word a scan that did not pay can get: what it was instead ([`Hint`](crate::scan::Hint)), or why it was not
 /// taken.
 pub const NOTICES: [&str; 17] = [
@@ -111,10 +134,10 @@ pub fn customer_detail(key: &str, language: Language) -> Option<String> {
     text(language, &customer_id(key), Some("detail"))
 }
 
-/// The second line of `armed` when the code before was refused: try another one.
+/// The second line of `armed` when the code before was none that pays.
 #[must_use]
-pub fn customer_again(language: Language) -> Option<String> {
-    text(language, &customer_id("armed"), Some("again"))
+pub fn customer_aside(aside: Aside, language: Language) -> Option<String> {
+    text(language, &customer_id("armed"), Some(aside.word()))
 }
 
 /// The heading of the scene `key` in at most 20 columns.
@@ -132,6 +155,13 @@ pub fn cashier(key: &str, language: Language) -> (String, String) {
     let key = cashier_key(key);
     let id = format!("cashier-{}", key.replace('.', "-"));
     (key.to_owned(), text(language, &id, None).unwrap_or_default())
+}
+
+/// What a refund's state means and what to do, where `code` is WeChat's reason for it or empty.
+#[must_use]
+pub fn refund(state: &str, code: &str, language: Language) -> String {
+    let key = refund_key(state, &plain(code));
+    text(language, &format!("refund-{}", key.replace('.', "-")), None).unwrap_or_default()
 }
 
 /// What a cashier reads after a scan that was not taken. A word that is not in [`NOTICES`] reads as `other`.
@@ -161,6 +191,18 @@ fn cashier_key(key: &str) -> &'static str {
         code if THROTTLES.iter().any(|word| code.contains(word)) => "declined.FREQUENCY_LIMITED",
         _ => GENERIC,
     }
+}
+
+/// The key of [`REFUND`] for a state and a code without `_`: that of the state where the code has none of its own.
+fn refund_key(state: &str, code: &str) -> &'static str {
+    let code = match code {
+        "REFUNDFEEMISMATCH" => "OUTREFUNDNOUSED",
+        code if THROTTLES.iter().any(|word| code.contains(word)) => "FREQUENCYLIMITED",
+        code => code,
+    };
+    let same = |known: &&str| known.split_once('.').is_some_and(|(of, reason)| of == state && plain(reason) == code);
+    let of_state = || REFUND.into_iter().find(|known| *known == state);
+    REFUND.into_iter().find(same).or_else(of_state).unwrap_or("needs_attention")
 }
 
 /// A code as it is compared: WeChat's own pages print `ORDERPAID` and `ORDER_PAID`.
@@ -231,16 +273,18 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::payment::State;
+    use crate::payment::{RefundState, State};
     use crate::scan::Hint;
 
     /// Every state, by hand: the words are few and stable.
-    const STATES: [State; 11] = [
+    const STATES: [State; 13] = [
         State::Armed,
         State::Submitting,
         State::CustomerPaying,
         State::Verifying,
         State::Paid,
+        State::PartiallyRefunded,
+        State::Refunded,
         State::Declined,
         State::Reversing,
         State::Reversed,
@@ -255,6 +299,7 @@ mod tests {
             .into_iter()
             .map(customer_id)
             .chain(CASHIER.into_iter().map(|key| format!("cashier-{}", key.replace('.', "-"))))
+            .chain(REFUND.into_iter().map(|key| format!("refund-{}", key.replace('.', "-"))))
             .chain(NOTICES.into_iter().map(|word| format!("notice-{word}")))
             .collect();
         for language in Language::ALL {
@@ -300,6 +345,15 @@ mod tests {
         for state in STATES {
             assert!(CASHIER.contains(&state.word()), "{}", state.word());
         }
+        for state in [
+            RefundState::Requested,
+            RefundState::Processing,
+            RefundState::Refunded,
+            RefundState::Failed,
+            RefundState::NeedsAttention,
+        ] {
+            assert!(REFUND.contains(&state.word()), "{}", state.word());
+        }
         for hint in Hint::ALL {
             assert!(NOTICES.contains(&hint.word()), "{hint}");
         }
@@ -334,6 +388,23 @@ mod tests {
             ("", "declined.generic"),
         ] {
             assert_eq!(cashier(&format!("declined.{code}"), Language::ZhCn).0, key, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_refund_says_why_and_never_that_it_is_done_before_it_is() {
+        assert!(refund("requested", "NOT_ENOUGH", Language::En).contains("every hour"));
+        assert!(refund("requested", "INVALID_REQ_TOO_MUCH", Language::En).contains("slow"));
+        assert_eq!(refund("requested", "SYSTEMERROR", Language::ZhHk), refund("requested", "", Language::ZhHk));
+        assert!(refund("failed", "REFUNDCLOSE", Language::En).contains("still with the shop"));
+        assert!(refund("needs_attention", "CHANGE", Language::En).contains("by hand"));
+        assert_eq!(refund("lost", "", Language::En), refund("needs_attention", "", Language::En));
+        for state in ["requested", "processing", "failed", "needs_attention"] {
+            for (language, done) in
+                [(Language::En, "Given back"), (Language::ZhCn, "已退还"), (Language::ZhHk, "已退還")]
+            {
+                assert!(!refund(state, "", language).contains(done), "{language} {state}");
+            }
         }
     }
 

@@ -1,25 +1,65 @@
-//! A barcode scanner for people and tests: a pseudo-terminal that is typed into, with timing, bounce and unplugging.
+//! A barcode scanner for people and tests, of each kind that shops have: it types, with timing, bounce and unplugging,
+//! into a pseudo-terminal or a FIFO that plays the device's node, or into a real node of the lab.
 
+mod cable;
+mod device;
+mod fifo;
+mod hid;
+mod keyboard;
+mod keys;
+mod layout;
+mod manner;
+mod player;
 mod pty;
 mod script;
+mod uhid;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use clap::ArgGroup;
 
-pub use pty::{Manner, PtyScanner};
-pub use script::{Command, Player, ScriptError};
+pub use cable::{Cable, Carry, Encoding, Scanner};
+pub use device::Device;
+pub use hid::{HidPos, HidScanner, ReportFifo};
+pub use keyboard::{KeyFifo, Keyboard, KeyboardScanner, Uinput};
+pub use keys::{Key, Move, Stroke};
+pub use layout::Layout;
+pub use manner::{Country, Kind, Malformed, Manner, Scan, Typing};
+pub use player::Player;
+pub use pty::{Pty, PtyScanner, Serial};
+pub use script::{Command, ScriptError};
+pub use uhid::Uhid;
 
 /// Options of `shroff-sim scanner`.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = SCRIPT)]
+#[command(after_help = SCRIPT, group(ArgGroup::new("place").required(true).args(["link", "device", "uinput", "uhid"])))]
 pub struct ScannerArgs {
-    /// Where to make the link that stands for the scanner; `device` in the daemon's configuration
+    /// How the scanner is connected
+    #[arg(long, value_enum, default_value_t = Kind::Serial)]
+    pub kind: Kind,
+    /// Where to make what stands for the scanner; `device` in the daemon's configuration. serial: a link to a
+    /// pseudo-terminal. keyboard: a FIFO of the kernel's input events. hid-pos: a FIFO of reports, and PATH.descriptor
     #[arg(long, value_name = "PATH")]
-    pub link: PathBuf,
+    pub link: Option<PathBuf>,
+    /// Write into this character device instead: /dev/ttyGS0, or /dev/hidg0 (keyboard: 8-byte boot reports)
+    #[arg(long, value_name = "PATH")]
+    pub device: Option<PathBuf>,
+    /// The device's folder in configfs, so that it can be unplugged
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["link", "uinput", "uhid"])]
+    pub gadget: Option<PathBuf>,
+    /// Keyboard: be one that the kernel believes in, by /dev/uinput
+    #[arg(long)]
+    pub uinput: bool,
+    /// hid-pos: be one that the kernel believes in, by /dev/uhid
+    #[arg(long)]
+    pub uhid: bool,
+    /// hid-pos: whose reports [default: honeywell]
+    #[arg(long, value_enum)]
+    pub layout: Option<Layout>,
     /// The script to play; standard input without it
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
@@ -31,9 +71,42 @@ pub struct ScannerArgs {
 /// Plugs a scanner in, says so as a line of JSON, and plays the script.
 ///
 /// # Errors
-/// When there is no pseudo-terminal to be had, the link cannot be made, or the script has a command that is none.
+/// When there is nothing to plug it into, the link cannot be made, the options do not belong together, or the script
+/// has a command that is none.
 pub fn run(args: &ScannerArgs) -> anyhow::Result<()> {
-    let scanner = PtyScanner::new(&args.link).context("no scanner could be plugged in")?;
+    let gadget = args.gadget.as_deref();
+    let layout = args.layout.unwrap_or_default();
+    let plugged = "no scanner could be plugged in";
+    if args.layout.is_some() && args.kind != Kind::HidPos {
+        bail!("--layout is for --kind hid-pos, this scanner is {}", args.kind);
+    }
+    match (args.kind, &args.link, &args.device) {
+        (Kind::Serial, Some(link), _) => play(PtyScanner::new(link).context(plugged)?, args),
+        (Kind::Serial, _, Some(device)) => {
+            play(Scanner::on(Serial, Device::new(device, gadget).context(plugged)?), args)
+        }
+        (Kind::Keyboard, Some(link), _) => play(KeyboardScanner::new(link).context(plugged)?, args),
+        (Kind::Keyboard, _, Some(device)) => {
+            play(Scanner::on(Keyboard, Device::new(device, gadget).context(plugged)?), args)
+        }
+        (Kind::Keyboard, None, None) if args.uinput => {
+            play(Scanner::on(Keyboard, Uinput::new().context("/dev/uinput").context(plugged)?), args)
+        }
+        (Kind::HidPos, Some(link), _) => play(HidScanner::new(link, layout).context(plugged)?, args),
+        (Kind::HidPos, _, Some(device)) => {
+            play(Scanner::on(HidPos(layout), Device::new(device, gadget).context(plugged)?), args)
+        }
+        (Kind::HidPos, None, None) if args.uhid => {
+            play(Scanner::on(HidPos(layout), Uhid::new(layout).context("/dev/uhid").context(plugged)?), args)
+        }
+        (kind, None, None) => {
+            let (option, right) = if args.uinput { ("--uinput", Kind::Keyboard) } else { ("--uhid", Kind::HidPos) };
+            bail!("{option} is for --kind {right}, this scanner is {kind}")
+        }
+    }
+}
+
+fn play<E: Encoding, C: Carry<E::Piece>>(scanner: Scanner<E, C>, args: &ScannerArgs) -> anyhow::Result<()> {
     let mut player = Player::new(scanner);
     announce(&player.scanner)?;
     let script: Box<dyn BufRead> = match &args.script {
@@ -54,16 +127,19 @@ pub fn run(args: &ScannerArgs) -> anyhow::Result<()> {
         }
     }
     nap(LINGER);
-    while args.stay && player.scanner.device().is_some() {
+    while args.stay && player.scanner.is_plugged() {
         nap(LINGER);
     }
     Ok(())
 }
 
 /// Says where the scanner is, for the program that started this one.
-fn announce(scanner: &PtyScanner) -> anyhow::Result<()> {
-    let device = scanner.device().map(|device| device.display().to_string());
-    let line = serde_json::json!({ "link": scanner.link().display().to_string(), "device": device });
+fn announce<E: Encoding, C: Carry<E::Piece>>(scanner: &Scanner<E, C>) -> anyhow::Result<()> {
+    let line = serde_json::json!({
+        "kind": scanner.kind().to_string(),
+        "link": scanner.cable.link().map(|link| link.display().to_string()),
+        "device": scanner.device().map(|device| device.display().to_string()),
+    });
     writeln!(std::io::stdout().lock(), "{line}").context("standard output is closed")
 }
 
@@ -80,14 +156,34 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// The script's language, for the help text.
 const SCRIPT: &str = "\
-Commands of the script, one a line; # begins a comment:
+Commands of the script, one a line, the same for every kind; # begins a comment:
   scan CODE [no-suffix]
   fragment CODE N        the first N characters, without end
   bounce [CODE]          CODE, or the last one, twice within half a second
   flood N                N different codes
   garbage N              N scans of noise
-  type 25ms              time between two characters from now on
-  prefix, aim, suffix    each with a word, or none: aim ]C0, suffix \\r\\n, prefix \\x02
+  rate N                 flood and garbage at N a second; without N as fast as they go
+  lose N                 the next scan's N-th character is lost (hid-pos: before the
+                         report is made; its count and its data are one shorter)
+  cut N                  the plug is pulled after the next scan's N-th character
+                         (hid-pos: report), and stays out until replug
+  type 25ms              time between two characters (hid-pos: reports) from now on;
+                         a keyboard begins with 8ms
+  prefix, aim, suffix    each with a word, or none: aim ]C0, suffix \\r\\n, prefix \\x02.
+                         keyboard: \\r is Enter, \\n the keypad's Enter, \\x02 Ctrl+B.
+                         hid-pos begins with no suffix and, but for newland, aim ]C0
   pause 300ms
-  wait                   until a program opens the scanner
-  unplug, replug";
+  wait                   until a program opens the scanner; a second where that cannot
+                         be known (--device, --uinput)
+  unplug, replug         --device: with --gadget
+Keyboard only:
+  alt on|off             each character as Alt and its number on the keypad
+  caps on|off            CapsLock before and behind each scan
+  country us|fr          the keyboard it types for; fr has digits and letters
+hid-pos only:
+  malformed [WHAT]       a scan whose reports are short, long, wrong in their count, or
+                         endless; without WHAT one of each
+
+A FIFO behaves as the node it plays. While nobody reads nothing is kept. The 64th unread
+key event drops all of them, and SYN_DROPPED says so; behind 63 unread reports new ones
+are dropped. When the plug is pulled the reader meets the end.";

@@ -2,6 +2,7 @@
 //! said. Neither clock nor network is in it, so that the daemon and the simulation run the same till.
 
 mod lane;
+mod refunds;
 mod requests;
 mod wakes;
 
@@ -9,13 +10,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 pub use lane::LaneView;
+pub use refunds::{NewRefund, Returned};
 pub use requests::{Collected, NewPayment, Refusal, ScanVerdict};
 
 use crate::ledger::{Ledger, LedgerError, PaymentRow};
 use crate::payment::answer::PayAnswer;
 use crate::payment::{Answer, Call, Context, Heard, Op, Payment, Policy, State, Step};
-use crate::words::{Currency, LaneId, Now, OutTradeNo, PaymentRef, Tick};
+use crate::words::{Currency, LaneId, Now, OutTradeNo, PaymentRef, RefundRef, Tick};
 use lane::Lane;
+use refunds::Refunds;
 use wakes::Wakes;
 
 /// Payments found at start that are asked about at once; the rest follows at [`RECOVERY_APART`].
@@ -24,7 +27,7 @@ const RECOVERY_BURST: usize = 8;
 const RECOVERY_APART: Duration = Duration::from_millis(100);
 /// Replies in a row with a bad signature that mean a wrong key or someone in the middle.
 const BAD_SIGNATURES: u32 = 3;
-/// Reversals in a row without any answer that mean a wrong client certificate.
+/// Reversals and refunds in a row without any answer that mean a wrong client certificate.
 const MUTE_REVERSALS: u32 = 3;
 
 /// What the shop has configured.
@@ -40,6 +43,8 @@ pub struct Settings {
     pub amount_max: u64,
     /// What the payer reads when a request does not say.
     pub description: String,
+    /// A refund of more, in the currency's smallest unit, needs the supervisor. None: no refund does.
+    pub operator_max: Option<u64>,
 }
 
 /// The till.
@@ -49,7 +54,8 @@ pub struct Till {
     settings: Settings,
     /// Everything that is left to do or to watch.
     payments: BTreeMap<PaymentRef, Payment>,
-    wakes: Wakes,
+    wakes: Wakes<PaymentRef>,
+    refunds: Refunds,
     /// Found at start and not asked about yet, oldest first: names only, so that a start takes no longer for many.
     strangers: VecDeque<PaymentRef>,
     /// When the next of them is asked about; at once before the first.
@@ -85,9 +91,16 @@ pub struct Trouble {
 
 #[derive(Clone, Debug)]
 struct Flight {
-    payment: PaymentRef,
-    out_trade_no: OutTradeNo,
+    about: About,
     op: Op,
+}
+
+/// Whose call it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum About {
+    /// Of a payment's attempt with this number.
+    Attempt(PaymentRef, OutTradeNo),
+    Refund(RefundRef),
 }
 
 impl Till {
@@ -103,6 +116,7 @@ impl Till {
             settings,
             payments: BTreeMap::new(),
             wakes: Wakes::default(),
+            refunds: Refunds::default(),
             strangers: VecDeque::new(),
             next_stranger: None,
             lanes,
@@ -119,8 +133,8 @@ impl Till {
     /// When [`Till::wake`] wants to be called at the latest.
     #[must_use]
     pub fn next_wake(&self) -> Option<Tick> {
-        let stranger = (!self.strangers.is_empty()).then(|| self.next_stranger.unwrap_or_default());
-        [self.wakes.first(), stranger].into_iter().flatten().min()
+        let stranger = (self.unasked() > 0).then(|| self.next_stranger.unwrap_or_default());
+        [self.wakes.first(), self.refunds.next_wake(), stranger].into_iter().flatten().min()
     }
 
     /// Does everything the clock asks for.
@@ -138,6 +152,7 @@ impl Till {
                 None => self.wakes.set(&reference, payment.wakes()),
             }
         }
+        out.extend(self.wake_refunds(now)?);
         Ok(out)
     }
 
@@ -154,8 +169,14 @@ impl Till {
     ) -> Result<Vec<Outgoing>, LedgerError> {
         let Some(flight) = self.flying.remove(&id) else { return Ok(Vec::new()) };
         self.trouble.note(flight.op, heard);
-        let Some(payment) = self.payments.get(&flight.payment) else { return Ok(Vec::new()) };
-        let same = payment.attempt().is_some_and(|it| it.order().out_trade_no == flight.out_trade_no);
+        let (reference, number) = match flight.about {
+            About::Attempt(reference, number) => (reference, number),
+            About::Refund(reference) => {
+                return Ok(self.hear_refund(&reference, flight.op, heard, now)?.into_iter().collect());
+            }
+        };
+        let Some(payment) = self.payments.get(&reference) else { return Ok(Vec::new()) };
+        let same = payment.attempt().is_some_and(|it| it.order().out_trade_no == number);
         if !same {
             return Ok(Vec::new());
         }
@@ -183,10 +204,10 @@ impl Till {
         self.payments.len().saturating_add(self.strangers.len())
     }
 
-    /// Payments found at start that were not asked about yet.
+    /// Payments and refunds found at start that were not asked about yet.
     #[must_use]
     pub fn unasked(&self) -> usize {
-        self.strangers.len()
+        self.strangers.len().saturating_add(self.refunds.strangers())
     }
 
     /// The payments with something left to do or to watch, oldest first.
@@ -226,7 +247,8 @@ impl Till {
         if let Some(lane) = self.lanes.get_mut(&payment.facts().lane) {
             lane.shows(&payment, now.tick);
         }
-        let outgoing = call.map(|call| self.launch(&reference, call));
+        let about = |call: &Call| About::Attempt(reference.clone(), call.order.out_trade_no.clone());
+        let outgoing = call.map(|call| self.launch(about(&call), call));
         if payment.is_at_rest() {
             self.payments.remove(&reference);
         } else {
@@ -235,18 +257,18 @@ impl Till {
         Ok(outgoing)
     }
 
-    fn launch(&mut self, payment: &PaymentRef, call: Call) -> Outgoing {
-        // An attempt waits for one call at a time: whatever it had out before is stale from here on.
-        let out_trade_no = call.order.out_trade_no.clone();
-        self.flying.retain(|_, flight| flight.out_trade_no != out_trade_no);
+    fn launch(&mut self, about: About, call: Call) -> Outgoing {
+        // An attempt or a refund waits for one call at a time: whatever it had out before is stale from here on.
+        self.flying.retain(|_, flight| flight.about != about);
         self.last_call = self.last_call.saturating_add(1);
         let id = CallId(self.last_call);
-        self.flying.insert(id, Flight { payment: payment.clone(), out_trade_no, op: call.ask.op() });
+        self.flying.insert(id, Flight { about, op: call.ask.op() });
         Outgoing { id, call }
     }
 
     fn find_unsettled(&mut self, now: Now) -> Result<(), LedgerError> {
         self.strangers = self.ledger.open_payments()?.into();
+        self.refunds = Refunds::found(self.ledger.open_refunds()?, now.tick);
         for (id, lane) in &mut self.lanes {
             if let Some(row) = self.ledger.newest_on_lane(id)? {
                 lane.shows(&found(&row, now)?, now.tick);
@@ -261,15 +283,21 @@ impl Till {
 
     /// Asks about what was found at start: a few at once, the rest as fast as the gateway's limit of queries allows.
     fn meet_strangers(&mut self, now: Now) -> Result<Vec<Outgoing>, LedgerError> {
-        if self.strangers.is_empty() || self.next_stranger.is_some_and(|at| now.tick < at) {
+        if self.unasked() == 0 || self.next_stranger.is_some_and(|at| now.tick < at) {
             return Ok(Vec::new());
         }
         let several = if self.next_stranger.is_none() { RECOVERY_BURST } else { 1 };
         self.next_stranger = Some(now.tick.after(RECOVERY_APART));
         let mut out = Vec::new();
         for _ in 0..several {
-            let Some(reference) = self.strangers.pop_front() else { break };
-            out.extend(self.meet(&reference, now)?);
+            // Somebody may be waiting for a payment; nobody stands there for a refund.
+            match self.strangers.pop_front() {
+                Some(reference) => out.extend(self.meet(&reference, now)?),
+                None => match self.refunds.next_stranger() {
+                    Some(reference) => out.extend(self.meet_refund(&reference, now)?),
+                    None => break,
+                },
+            }
         }
         Ok(out)
     }
@@ -303,7 +331,7 @@ impl Trouble {
         self.bad_signatures >= BAD_SIGNATURES
     }
 
-    /// Reversals are not answered at all: most likely the client certificate is wrong or missing.
+    /// Reversals and refunds are not answered at all: most likely the client certificate is wrong or missing.
     #[must_use]
     pub fn certificate_refused(self) -> bool {
         self.mute_reversals >= MUTE_REVERSALS
@@ -311,7 +339,8 @@ impl Trouble {
 
     fn note(&mut self, op: Op, heard: &Heard) {
         let mute = matches!(heard, Heard::Nothing { .. } | Heard::NotSent(_));
-        let forged = matches!(heard, Heard::Nothing { why, .. } if matches!(*why, "bad_signature" | "unsigned"));
+        let forged =
+            matches!(heard, Heard::Nothing { why, .. } if matches!(*why, "bad_signature" | "unsigned" | "unknown_key"));
         // With a wrong key WeChat does not sign at all: it says FAIL and blames the request.
         let blamed = matches!(heard, Heard::Answer(Answer::Pay(PayAnswer::Failed { request_error: true })));
         if matches!(heard, Heard::Answer(Answer::Pay(PayAnswer::Paid(_) | PayAnswer::Refused(_)))) {
@@ -320,7 +349,7 @@ impl Trouble {
         if forged || blamed {
             self.bad_signatures = self.bad_signatures.saturating_add(1);
         }
-        if op == Op::Reverse {
+        if matches!(op, Op::Reverse | Op::Refund) {
             self.mute_reversals = if mute { self.mute_reversals.saturating_add(1) } else { 0 };
         }
     }

@@ -81,6 +81,39 @@ pub enum Refusal {
     /// It is not final yet.
     #[error("the payment is not final yet")]
     NotFinal,
+    /// The refund's name was used for something else.
+    #[error("this refund_ref was used before with other values")]
+    RefundConflict,
+    /// No such refund.
+    #[error("there is no such refund")]
+    NoSuchRefund,
+    /// The refund is not final yet.
+    #[error("the refund is not final yet")]
+    RefundNotFinal,
+    /// Nobody knows yet whether it is paid: cancelling takes it back.
+    #[error("the payment is not settled yet")]
+    NotSettled,
+    /// Nothing was taken that could be given back.
+    #[error("the payment was not paid")]
+    NotPaid,
+    /// All of it was given back, or is on its way.
+    #[error("the payment is refunded already")]
+    AlreadyRefunded,
+    /// More than is left.
+    #[error("the refund is more than what is left of the payment")]
+    RefundTooLarge {
+        /// What is left, smallest unit.
+        left: u64,
+    },
+    /// WeChat takes no more parts.
+    #[error("the payment was refunded in too many parts")]
+    TooManyRefunds,
+    /// WeChat no longer refunds it.
+    #[error("the payment is too old to be refunded")]
+    TooOld,
+    /// Above what an operator may refund.
+    #[error("the refund needs the supervisor")]
+    SupervisorNeeded,
 }
 
 /// What became of a scanned code.

@@ -2,18 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::words::{PaymentRef, Tick};
+use crate::words::Tick;
 
-/// An index of wake-ups: one a payment, earliest first.
-#[derive(Debug, Default)]
-pub(super) struct Wakes {
-    by_time: BTreeSet<(Tick, PaymentRef)>,
-    by_name: BTreeMap<PaymentRef, Tick>,
+/// An index of wake-ups: one a name, earliest first.
+#[derive(Debug)]
+pub(super) struct Wakes<K> {
+    by_time: BTreeSet<(Tick, K)>,
+    by_name: BTreeMap<K, Tick>,
 }
 
-impl Wakes {
+impl<K> Default for Wakes<K> {
+    fn default() -> Self {
+        Self { by_time: BTreeSet::new(), by_name: BTreeMap::new() }
+    }
+}
+
+impl<K: Clone + Ord> Wakes<K> {
     /// Sets, moves or takes away the wake-up of `name`.
-    pub(super) fn set(&mut self, name: &PaymentRef, at: Option<Tick>) {
+    pub(super) fn set(&mut self, name: &K, at: Option<Tick>) {
         if let Some(before) = self.by_name.remove(name) {
             self.by_time.remove(&(before, name.clone()));
         }
@@ -28,8 +34,8 @@ impl Wakes {
         self.by_time.first().map(|(at, _)| *at)
     }
 
-    /// Takes out one payment whose time has come.
-    pub(super) fn take_due(&mut self, now: Tick) -> Option<PaymentRef> {
+    /// Takes out one whose time has come.
+    pub(super) fn take_due(&mut self, now: Tick) -> Option<K> {
         if self.first()? > now {
             return None;
         }

@@ -62,6 +62,18 @@ impl Currency {
     pub fn exponent(self) -> u32 {
         CURRENCIES.get(self.0).map_or(2, |(_, exponent)| *exponent)
     }
+
+    /// Digits for people of so many smallest units, without the code: `88.00`. A sum may be larger than any [`Money`].
+    #[must_use]
+    pub fn major(self, minor: u64) -> String {
+        let places = usize::try_from(self.exponent()).unwrap_or(2);
+        if places == 0 {
+            return minor.to_string();
+        }
+        let digits = format!("{minor:0>width$}", width = places.saturating_add(1));
+        let (whole, part) = digits.split_at(digits.len().saturating_sub(places));
+        format!("{whole}.{part}")
+    }
 }
 
 impl std::str::FromStr for Currency {
@@ -153,13 +165,7 @@ impl Money {
     /// Digits for people without the currency's code: `88.00`.
     #[must_use]
     pub fn major(self) -> String {
-        let places = usize::try_from(self.currency.exponent()).unwrap_or(2);
-        if places == 0 {
-            return self.minor.to_string();
-        }
-        let digits = format!("{:0>width$}", self.minor, width = places.saturating_add(1));
-        let (whole, part) = digits.split_at(digits.len().saturating_sub(places));
-        format!("{whole}.{part}")
+        self.currency.major(self.minor)
     }
 }
 

@@ -76,6 +76,16 @@ name! {
     }
 }
 name! {
+    /// The POS's name of a refund (`refund_ref`): the idempotency key.
+    RefundRef, "a refund_ref", 1..=64, "letters, digits and _ - . : / # @ + = ~", |c| {
+        c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | '#' | '@' | '+' | '=' | '~')
+    }
+}
+name! {
+    /// WeChat's number of a refund (`refund_id`).
+    RefundId, "a refund_id", 1..=32, "letters, digits, _ and -", order_char
+}
+name! {
     /// WeChat's number of a charge (`transaction_id`).
     TransactionId, "a transaction_id", 1..=32, "letters, digits, _ and -", order_char
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use shroff::config::{ClientIdentity, Config, ConfigErrors, GatewayApi, KEYS, Origin, SignType, TerminalIp, rows};
 
+use crate::counterpart_v3::{MERCHANT, PLATFORM};
+
 const EXAMPLE: &str = include_str!("../../config.toml.example");
 
 /// The smallest configuration there is: a merchant, and a simulator in place of the gateway.
@@ -18,6 +20,21 @@ appid = "wx2421b1c4370ec43b"
 mch_id = "10000100"
 [gateway.v2]
 key_file = "v2.key"
+"#;
+
+/// The same with API v3.
+const SMALLEST_V3: &str = r#"
+[terminal]
+mcc = "5812"
+[gateway]
+api = "v3"
+base_url = "http://127.0.0.1:9"
+appid = "wx2421b1c4370ec43b"
+mch_id = "10000100"
+[gateway.v3]
+private_key_file = "apiclient_key.pem"
+client_cert_file = "apiclient_cert.pem"
+api_key_file = "apiv3.key"
 "#;
 
 const V2_KEY: &str = "mock-v2-secret-key";
@@ -54,11 +71,36 @@ fn the_example_is_a_configuration_and_so_is_everything_it_offers() {
     let config = shop.load(&all_switched_on(EXAMPLE)).expect("the example with every key set");
     assert_eq!(config.scanners.len(), 1);
     assert_eq!(config.displays.len(), 1);
-    assert!(config.api.tcp.is_some());
+    assert!(config.api.tcp.is_some() && config.api.supervisor.is_some());
+    assert_eq!(config.refund.operator_max, Some(50_000));
     assert!(config.gateway.sub_mch_id.is_some() && config.gateway.extra_roots.is_some());
     let v3 = all_switched_on(EXAMPLE).replace("api = \"v2\"", "api = \"v3\"");
     let GatewayApi::V3(v3) = shop.load(&v3).expect("the same for v3").gateway.api else { panic!("v3 was asked for") };
     assert!(v3.platform_key.is_some());
+}
+
+#[test]
+fn v3_needs_a_pair_that_can_sign_a_key_of_32_and_a_category() {
+    let shop = Shop::new();
+    shop.write_all_secrets();
+    let config = shop.load(SMALLEST_V3).expect("the smallest one");
+    let GatewayApi::V3(v3) = config.gateway.api else { panic!("v3 was asked for") };
+    assert_eq!(v3.signer.serial(), MERCHANT.serial);
+    shop.refuses(&SMALLEST_V3.replace("mcc = \"5812\"", ""), &["terminal.mcc", "no pay of API v3 goes without it"]);
+    shop.write("apiclient_cert.pem", &PLATFORM.cert_pem, 0o644);
+    shop.refuses(SMALLEST_V3, &["gateway.v3.private_key_file", "do not belong together"]);
+    shop.write("apiclient_cert.pem", &MERCHANT.cert_pem, 0o644);
+    let elliptic = rcgen::KeyPair::generate().expect("a key");
+    shop.write("apiclient_key.pem", &elliptic.serialize_pem(), 0o600);
+    shop.refuses(SMALLEST_V3, &["gateway.v3.private_key_file", "no unencrypted RSA key"]);
+    shop.write("apiclient_key.pem", &MERCHANT.key_pem, 0o600);
+    shop.write("apiv3.key", "0123456789abcdef", 0o600);
+    shop.refuses(SMALLEST_V3, &["gateway.v3.api_key_file", "exactly 32 characters"]);
+    shop.write_all_secrets();
+    let public =
+        format!("{SMALLEST_V3}platform_public_key_file = \"key.pem\"\nplatform_public_key_id = \"PUB_KEY_ID_1\"\n");
+    shop.write("key.pem", &elliptic.public_key_pem(), 0o644);
+    shop.refuses(&public, &["gateway.v3.platform_public_key_file", "an RSA public key"]);
 }
 
 #[test]
@@ -216,6 +258,28 @@ fn a_door_on_the_network_is_refused_and_a_door_needs_a_token() {
 }
 
 #[test]
+fn a_limit_of_refunds_needs_a_supervisor_who_is_nobody_else() {
+    let shop = Shop::new();
+    shop.write("v2.key", V2_KEY, 0o600);
+    shop.write("token", &"0123456789abcdef".repeat(4), 0o600);
+    shop.write("boss", &"fedcba9876543210".repeat(4), 0o600);
+    let with = |api: &str, max: &str| format!("{SMALLEST}[api]\n{api}\n[refund]\noperator_max = {max}\n");
+    let boss = "supervisor_token_file = \"boss\"";
+    for (max, limit) in [("\"\"", None), ("0", Some(0)), ("1000000000", Some(1_000_000_000))] {
+        assert_eq!(shop.load(&with(boss, max)).expect("loads").refund.operator_max, limit);
+    }
+    assert_eq!(shop.load(SMALLEST).expect("loads").refund.operator_max, None);
+    for max in ["1000000001", "-1", "0.5", "\"all\"", "true"] {
+        shop.refuses(&with(boss, max), &["refund.operator_max holds", "or \"\" for no limit"]);
+    }
+    shop.refuses(&with("", "0"), &["refund.operator_max is set", "api.supervisor_token_file"]);
+    let both = "listen = \"127.0.0.1:0\"\ntoken_file = \"token\"\nsupervisor_token_file = \"token\"";
+    shop.refuses(&with(both, "0"), &["api.supervisor_token_file", "holds the token of api.token_file"]);
+    shop.write("short", "0123456789", 0o600);
+    shop.refuses(&with("supervisor_token_file = \"short\"", "0"), &["short does not hold a token"]);
+}
+
+#[test]
 fn two_things_never_share_a_name_or_a_port() {
     let shop = Shop::new();
     shop.write("v2.key", V2_KEY, 0o600);
@@ -345,15 +409,16 @@ impl Shop {
     }
 
     fn write_all_secrets(&self) {
-        let pair = rcgen::generate_simple_self_signed(["shroff.example".to_owned()]).expect("a certificate");
         let secret = "0123456789abcdef".repeat(2);
         for name in ["v2.key", "apiv3.key", "api.token"] {
             self.write(name, &secret, 0o600);
         }
-        self.write("apiclient_cert.pem", &pair.cert.pem(), 0o644);
-        self.write("extra-root.pem", &pair.cert.pem(), 0o644);
-        self.write("apiclient_key.pem", &pair.signing_key.serialize_pem(), 0o600);
-        self.write("platform_key.pem", &pair.signing_key.public_key_pem(), 0o644);
+        self.write("supervisor.token", &"fedcba9876543210".repeat(2), 0o600);
+        self.write("apiclient_cert.pem", &MERCHANT.cert_pem, 0o644);
+        self.write("extra-root.pem", &MERCHANT.cert_pem, 0o644);
+        self.write("apiclient_key.pem", &MERCHANT.key_pem, 0o600);
+        let public = rcgen::KeyPair::from_pem(&PLATFORM.key_pem).expect("a key").public_key_pem();
+        self.write("platform_key.pem", &public, 0o644);
     }
 
     fn load(&self, text: &str) -> Result<Config, ConfigErrors> {

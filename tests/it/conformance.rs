@@ -3,16 +3,19 @@
 use shroff::dialect::HttpReply;
 use shroff::dialect::v2::SignType;
 use shroff::payment::answer::{
-    Answer, Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, ReverseAnswer, ReverseRefusal,
+    Answer, Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, RefundQueryAnswer, RefundRefusal, ReverseAnswer,
+    ReverseRefusal,
 };
 use shroff::payment::{Op, Order};
 
-use crate::counterpart::{Counterpart, TRUE, V2Counterpart, order};
+use crate::counterpart::{Counterpart, Facts, TRUE, V2Counterpart, about, call, order};
+use crate::counterpart_v3::V3Counterpart;
 
 /// Asks every question of every dialect.
 macro_rules! of_every_dialect {
     ($($question:ident),* $(,)?) => {
         mod v2_md5 { $(#[test] fn $question() { super::$question(&super::V2Counterpart::new(super::SignType::Md5)); })* }
+        mod v3 { $(#[test] fn $question() { super::$question(&super::V3Counterpart::new()); })* }
         mod v2_hmac { $(#[test] fn $question() { super::$question(&super::V2Counterpart::new(super::SignType::HmacSha256)); })* }
     };
 }
@@ -25,7 +28,9 @@ of_every_dialect! {
     a_query_error_is_no_word,
     an_order_the_gateway_does_not_know_is_absent,
     a_reversal_is_accepted_or_not_done_with_its_reason,
-    a_refund_is_accepted_or_not_done,
+    a_refund_is_accepted_or_not_done_with_its_reason,
+    a_question_about_a_refund_reports_every_status,
+    a_refund_the_gateway_does_not_know_is_absent,
     once_the_charge_has_a_number_another_number_is_another_order,
 }
 
@@ -116,24 +121,68 @@ fn a_reversal_is_accepted_or_not_done_with_its_reason(gateway: &dyn Counterpart)
     }
 }
 
-fn a_refund_is_accepted_or_not_done(gateway: &dyn Counterpart) {
+fn a_refund_is_accepted_or_not_done_with_its_reason(gateway: &dyn Counterpart) {
     let answer = read(gateway, Op::Refund, &gateway.accepted(Op::Refund, &TRUE));
     assert_eq!(answer, Answer::Refund(RefundAnswer::Accepted));
-    for code in ["NOTENOUGH", "SYSTEMERROR", "MOON_IS_FULL"] {
-        let answer = read(gateway, Op::Refund, &gateway.error(Op::Refund, code, "", &TRUE));
-        assert!(matches!(answer, Answer::Refund(RefundAnswer::NotDone(_))), "{answer:?}");
+    for (code, expected) in [
+        ("NOTENOUGH", RefundRefusal::NotEnough),
+        ("SYSTEMERROR", RefundRefusal::Unsure),
+        ("BIZERR_NEED_RETRY", RefundRefusal::Unsure),
+        ("MOON_IS_FULL", RefundRefusal::Unsure),
+        ("", RefundRefusal::Unsure),
+        ("FREQUENCY_LIMITED", RefundRefusal::SlowDown),
+        ("TRADE_OVERDUE", RefundRefusal::Definite),
+        ("USER_ACCOUNT_ABNORMAL", RefundRefusal::Definite),
+        ("OUT_REFUND_NO_USED", RefundRefusal::Mismatch),
+        ("PARAM_ERROR", RefundRefusal::OurFault),
+        ("ORDERNOTEXIST", RefundRefusal::OurFault),
+    ] {
+        let answer = read(gateway, Op::Refund, &gateway.error(Op::Refund, code, "a text", &TRUE));
+        let Answer::Refund(RefundAnswer::NotDone { why, refusal }) = answer else { unreachable!("{answer:?}") };
+        assert_eq!((why, refusal.code(), refusal.text()), (expected, code, "a text"));
+    }
+}
+
+fn a_question_about_a_refund_reports_every_status(gateway: &dyn Counterpart) {
+    let known = |refund_status| {
+        let reply = gateway.accepted(Op::RefundQuery, &Facts { refund_status, ..TRUE });
+        let answer = read(gateway, Op::RefundQuery, &reply);
+        let Answer::RefundQuery(known) = answer else { unreachable!("{answer:?}") };
+        known
+    };
+    let RefundQueryAnswer::Refunded(receipt) = known("SUCCESS") else { unreachable!("SUCCESS") };
+    assert_eq!(receipt.refund_id.as_ref().map(|id| id.as_str()), Some("50300099990000000000000001"));
+    assert_eq!(receipt.refunded_at.map(|at| at.to_string()).as_deref(), Some("2026-11-22T01:00:00.000Z"));
+    for (status, means) in [
+        ("PROCESSING", RefundQueryAnswer::Processing),
+        ("REFUNDCLOSE", RefundQueryAnswer::Closed),
+        ("CHANGE", RefundQueryAnswer::Changed),
+        ("FAIL", RefundQueryAnswer::UnknownStatus),
+        ("MOON", RefundQueryAnswer::UnknownStatus),
+        ("", RefundQueryAnswer::UnknownStatus),
+    ] {
+        assert_eq!(known(status), means, "{status}");
+    }
+}
+
+fn a_refund_the_gateway_does_not_know_is_absent(gateway: &dyn Counterpart) {
+    let answer = read(gateway, Op::RefundQuery, &gateway.error(Op::RefundQuery, "REFUNDNOTEXIST", "", &TRUE));
+    assert_eq!(answer, Answer::RefundQuery(RefundQueryAnswer::Absent));
+    for code in ["SYSTEMERROR", "RATE_LIMITED", "MOON_IS_FULL", "SIGNERROR", "ORDERNOTEXIST"] {
+        let answer = read(gateway, Op::RefundQuery, &gateway.error(Op::RefundQuery, code, "", &TRUE));
+        assert!(matches!(answer, Answer::RefundQuery(RefundQueryAnswer::NoWord(_))), "{answer:?}");
     }
 }
 
 fn once_the_charge_has_a_number_another_number_is_another_order(gateway: &dyn Counterpart) {
     let known = |number: &str| Order { transaction_id: Some(number.parse().expect("a number")), ..order() };
     let reply = gateway.paid(Op::Query, &TRUE);
-    assert!(gateway.dialect().read(Op::Query, &known(TRUE.transaction_id), &reply).is_ok());
-    assert!(gateway.dialect().read(Op::Query, &known("4200000000000000000000000000"), &reply).is_err());
+    assert!(gateway.read(&about(Op::Query, known(TRUE.transaction_id)), &reply).is_ok());
+    assert!(gateway.read(&about(Op::Query, known("4200000000000000000000000000")), &reply).is_err());
 }
 
 fn read(gateway: &dyn Counterpart, op: Op, reply: &HttpReply) -> Answer {
-    gateway.dialect().read(op, &order(), reply).expect("a verified reply")
+    gateway.read(&call(op), reply).expect("a verified reply")
 }
 
 mod v2_recall {
@@ -162,7 +211,7 @@ mod v2_recall {
             let told = match answer {
                 Answer::Reverse(ReverseAnswer::Accepted { recall }) if result == "SUCCESS" => recall,
                 Answer::Reverse(ReverseAnswer::NotDone { recall, .. }) if result == "FAIL" => recall,
-                Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) => {
+                Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) | Answer::RefundQuery(_) => {
                     unreachable!("{result} {recall:?}")
                 }
             };

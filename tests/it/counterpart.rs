@@ -8,9 +8,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use shroff::dialect::v2::{SignType, V2};
-use shroff::dialect::{Dialect, HttpReply, Merchant};
-use shroff::payment::{Op, Order};
-use shroff::words::{Money, Secret};
+use shroff::dialect::{Dialect, Distrust, HttpReply, Merchant, PlatformKeys, Proof};
+use shroff::payment::{Answer, Ask, Call, Op, Order, Terms};
+use shroff::words::{Language, Money, Secret, WallTime};
 
 /// The key both sides know.
 const KEY: &str = "quickpay-terminal-fixture-000196";
@@ -25,6 +25,9 @@ pub(crate) struct Facts {
     pub(crate) transaction_id: &'static str,
     pub(crate) total: &'static str,
     pub(crate) currency: &'static str,
+    pub(crate) out_refund_no: &'static str,
+    pub(crate) refund: &'static str,
+    pub(crate) refund_status: &'static str,
 }
 
 /// The facts of [`order`], sold by [`merchant`].
@@ -36,19 +39,38 @@ pub(crate) const TRUE: Facts = Facts {
     transaction_id: "4200000065201803063807324676",
     total: "8800",
     currency: "HKD",
+    out_refund_no: "T01K7Q2M9XB00000002F",
+    refund: "1200",
+    refund_status: "SUCCESS",
 };
 
+/// No key of the gateway's own and no time: v2 needs neither.
+pub(crate) const NOTHING: Proof<'_> = Proof { at: WallTime::from_millis(0), keys: &NO_KEYS };
+static NO_KEYS: PlatformKeys = PlatformKeys::none();
+
 /// A gateway that answers in one dialect.
-pub(crate) trait Counterpart {
+pub(crate) trait Counterpart: std::fmt::Debug {
     /// The product's dialect that talks to it.
     fn dialect(&self) -> &dyn Dialect;
+    /// What the product judges replies by, when they come at once.
+    fn proof(&self) -> Proof<'_> {
+        NOTHING
+    }
+    /// Whether every good reply to `op` says for which merchant it is.
+    fn names_merchant(&self, _: Op) -> bool {
+        true
+    }
+    /// What the product makes of a reply.
+    fn read(&self, call: &Call, reply: &HttpReply) -> Result<Answer, Distrust> {
+        self.dialect().read(call, reply, &self.proof())
+    }
     /// A signed SUCCESS to a pay, or to a query that finds the order paid.
     fn paid(&self, op: Op, facts: &Facts) -> HttpReply;
     /// A signed answer to a query that finds the order in `state`.
     fn state(&self, state: &str, facts: &Facts) -> HttpReply;
     /// A signed error.
     fn error(&self, op: Op, code: &str, text: &str, facts: &Facts) -> HttpReply;
-    /// A signed *accepted* to a reversal or a refund.
+    /// A signed *accepted* to a reversal or a refund, or a list that holds the refund.
     fn accepted(&self, op: Op, facts: &Facts) -> HttpReply;
     /// The same reply without a signature.
     fn unsigned(&self, reply: HttpReply) -> HttpReply;
@@ -74,6 +96,7 @@ pub(crate) fn merchant() -> Merchant {
         store_name: "Dining Hall".to_owned(),
         mcc: "1001".to_owned(),
         terminal_ip: "8.8.8.8".parse().expect("an address"),
+        language: Language::ZhHk,
     }
 }
 
@@ -86,6 +109,32 @@ pub(crate) fn order() -> Order {
         attach: String::new(),
         transaction_id: None,
     }
+}
+
+/// The refund of these tests: a part of the order.
+pub(crate) fn terms() -> Terms {
+    Terms {
+        out_refund_no: TRUE.out_refund_no.parse().expect("a refund number"),
+        amount: Money::new(1200, "HKD".parse().expect("a currency")).expect("an amount"),
+        reason: Some("wrong dish".to_owned()),
+    }
+}
+
+/// A call of each kind about the order of these tests.
+pub(crate) fn call(op: Op) -> Call {
+    about(op, order())
+}
+
+/// A call of each kind about `order`.
+pub(crate) fn about(op: Op, order: Order) -> Call {
+    let ask = match op {
+        Op::Pay => Ask::Pay("134539517967686076".parse().expect("a code")),
+        Op::Query => Ask::Query,
+        Op::Reverse => Ask::Reverse,
+        Op::Refund => Ask::Refund(terms()),
+        Op::RefundQuery => Ask::RefundQuery { terms: terms(), offset: 0 },
+    };
+    Call { order, ask }
 }
 
 /// The product's side of v2.
@@ -169,11 +218,32 @@ impl Counterpart for V2Counterpart {
     fn accepted(&self, op: Op, facts: &Facts) -> HttpReply {
         match op {
             Op::Reverse => self.success(facts, &[("recall", "N")]),
+            Op::RefundQuery => self.success(
+                facts,
+                &[
+                    ("out_trade_no", facts.out_trade_no),
+                    ("transaction_id", facts.transaction_id),
+                    ("total_fee", facts.total),
+                    ("fee_type", facts.currency),
+                    ("refund_count", "1"),
+                    ("total_refund_count", "1"),
+                    ("out_refund_no_0", facts.out_refund_no),
+                    ("refund_id_0", "50300099990000000000000001"),
+                    ("refund_channel_0", "ORIGINAL"),
+                    ("refund_fee_0", facts.refund),
+                    ("refund_status_0", facts.refund_status),
+                    ("refund_recv_accout_0", "支付用户的零钱"),
+                    ("refund_success_time_0", "2026-11-22 09:00:00"),
+                ],
+            ),
             Op::Pay | Op::Query | Op::Refund => self.success(
                 facts,
                 &[
                     ("out_trade_no", facts.out_trade_no),
-                    ("out_refund_no", "R-T01K7Q2M9XB00000001"),
+                    ("transaction_id", facts.transaction_id),
+                    ("out_refund_no", facts.out_refund_no),
+                    ("refund_id", "50300099990000000000000001"),
+                    ("refund_fee", facts.refund),
                     ("total_fee", facts.total),
                     ("fee_type", facts.currency),
                 ],

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shroff::dialect::{Dialect, Distrust, HttpReply, HttpRequest, REPLY_MAX, Stamp};
+use shroff::dialect::{Dialect, Distrust, HttpReply, HttpRequest, Proof, REPLY_MAX, Stamp};
 use shroff::edge::clock::Clock;
 use shroff::edge::dice::Dice;
 use shroff::edge::gateway::{Doubt, Exchange, Gateway, GatewayError, NoAnswer, NotSent};
 use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer};
-use shroff::payment::{Call, Op, Order};
+use shroff::payment::{Call, Op};
 use shroff::words::Tick;
 use tokio::io::AsyncWriteExt;
 
+use crate::counterpart::call;
 use crate::wire::{
     Server, be_good, config, gateway, gateway_in, good_body, nobody, pay, query, request, respond, reverse, serve,
     until_closed,
@@ -269,6 +270,23 @@ async fn a_pay_goes_to_the_other_host_only_when_nothing_left() {
     }
 }
 
+/// WeChat wants a minute between two refunds of one order, and two hosts are one WeChat.
+#[tokio::test]
+async fn a_refund_goes_to_the_other_host_only_when_nothing_left() {
+    let other = good_server().await;
+    let mut config = config(&nobody().await);
+    config.fallback_url = Some(other.url());
+    let exchange = gateway(&config).exchange(&call(Op::Refund)).await;
+    assert!(matches!(exchange.result, Ok(Answer::Refund(_))), "{exchange:?}");
+    let cut = server_that!(|stream, _head, seen| drop(stream));
+    config.base_url = cut.url();
+    let exchange = gateway(&config).exchange(&call(Op::Refund)).await;
+    assert_doubt(&exchange, Doubt::NoAnswer(NoAnswer::Closed));
+    assert_eq!(other.seen.count("POST /secapi/pay/refund"), 1);
+    let exchange = gateway(&config).exchange(&call(Op::RefundQuery)).await;
+    assert!(matches!(exchange.result, Ok(Answer::RefundQuery(_))), "{exchange:?}");
+}
+
 #[tokio::test]
 async fn a_query_or_a_reversal_may_ask_the_other_host() {
     let cut = server_that!(|stream, _head, seen| drop(stream));
@@ -426,7 +444,7 @@ impl Dialect for Bare {
         }
     }
 
-    fn read(&self, _: Op, _: &Order, _: &HttpReply) -> Result<Answer, Distrust> {
+    fn read(&self, _: &Call, _: &HttpReply, _: &Proof<'_>) -> Result<Answer, Distrust> {
         Ok(Answer::Query(QueryAnswer::NotPaid))
     }
 }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use shroff::ledger::{Birth, Ledger};
-use shroff::payment::{Change, Durable, Facts, Mint, Payment, Policy};
+use shroff::payment::{Change, Durable, Facts, Mint, Payment, Policy, Refund, RefundContext, RefundFacts};
 use shroff::till::{NewPayment, ScanVerdict, Settings, Till};
 use shroff::words::{Money, Now, Secret, Tick, WallTime};
+
+use crate::support::BadDisk;
 
 /// A disk that keeps nothing.
 struct Broken;
@@ -27,6 +29,78 @@ fn a_step_gives_no_call_when_the_save_failed() {
     let code = "134539517967686076".parse().expect("a code");
     let step = Payment::collect(facts(), at(1)).and_scan(code, mint, &Policy::default(), at(1));
     assert_eq!(step.commit(&mut Broken).expect_err("nothing was kept"), "the disk is full");
+}
+
+#[test]
+fn a_refunds_step_gives_no_call_when_the_save_failed() {
+    let policy = Policy::default();
+    let cx = RefundContext { now: at(1), policy: &policy, luck: 0, free_at: Tick::default() };
+    let money = |minor| Money::new(minor, "HKD".parse().expect("a currency")).expect("money");
+    let facts = RefundFacts {
+        reference: "refund-1".parse().expect("a refund_ref"),
+        out_refund_no: "T01K7Q2M9XB00000002F".parse().expect("a number"),
+        payment: "T01-A-1".parse().expect("a ref"),
+        out_trade_no: "T01K7Q2M9XB00000001".parse().expect("a number"),
+        transaction_id: "4200000001".parse().expect("an id"),
+        amount: money(1200),
+        total: money(8800),
+        reason: "wrong dish".into(),
+        operator: String::new(),
+        supervised: false,
+        created_at: at(1).wall,
+    };
+    let step = Refund::request(facts, &cx);
+    assert_eq!(step.commit(&mut Broken).expect_err("nothing was kept"), "the disk is full");
+}
+
+/// A disk that fails once and would take everything after that.
+#[derive(Default)]
+struct Shaken {
+    asked: u32,
+}
+
+impl Durable for Shaken {
+    type Error = &'static str;
+
+    fn save(&mut self, _: &Change<'_>) -> Result<(), Self::Error> {
+        self.asked += 1;
+        if self.asked == 1 { Err("the flush failed") } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_step_whose_save_failed_is_not_saved_again() {
+    let mut disk = Shaken::default();
+    let failure = Payment::collect(facts(), at(1)).commit(&mut disk).expect_err("the first failure counts");
+    assert_eq!((failure, disk.asked), ("the flush failed", 1));
+}
+
+/// After a failed flush the kernel may call lost pages clean: trying again would report a success that is none.
+#[test]
+fn a_commit_that_failed_is_not_tried_again_and_a_new_start_asks_first() {
+    use shroff::payment::answer::{Class, PayAnswer, Refusal};
+    use shroff::payment::{Answer, Heard, Op};
+
+    let disk = BadDisk::new();
+    let mut till = till_on(&disk);
+    let sale = till.collect(ask(), at(1)).expect("a save").expect("accepted");
+    let code = "134539517967686005".parse().expect("a code");
+    let Ok(ScanVerdict::Taken(out)) = till.scan(&"1".parse().expect("a lane"), code, at(2).tick, at(2)) else {
+        panic!("the code is taken");
+    };
+    let kept = till.ledger().seq();
+    disk.fails_once_at(kept + 1);
+    let refused = Answer::Pay(PayAnswer::Refused(Refusal::new(Class::CustomerPaying, "USERPAYING", "")));
+    let failure = till.hear(out[0].id, &Heard::Answer(refused), Some(at(2).tick), at(3));
+    assert_eq!(failure.expect_err("one failure is final").to_string(), BadDisk::ERROR);
+    drop(till);
+
+    disk.mend();
+    let mut till = till_on(&disk);
+    assert_eq!(till.ledger().seq(), kept, "the failed commit left nothing behind");
+    let out = till.wake(at(20)).expect("a save");
+    let said: Vec<_> = out.iter().map(|it| (it.call.ask.op(), it.call.order.out_trade_no.as_str())).collect();
+    assert_eq!(said, [(Op::Query, "T01K7Q2M9XB00000002")], "{}", sale.reference);
 }
 
 #[test]
@@ -63,7 +137,7 @@ fn reversals_slow_down_and_call_a_person() {
             let answer = match op {
                 Op::Pay => Answer::Pay(PayAnswer::Refused(Refusal::new(Class::CustomerPaying, "USERPAYING", ""))),
                 Op::Reverse => Answer::Reverse(ReverseAnswer::Accepted { recall: true }),
-                Op::Query | Op::Refund => Answer::Query(QueryAnswer::CustomerPaying),
+                Op::Query | Op::Refund | Op::RefundQuery => Answer::Query(QueryAnswer::CustomerPaying),
             };
             if op == Op::Reverse {
                 reversals.push(now.tick);
@@ -116,15 +190,26 @@ fn ask() -> NewPayment {
     }
 }
 
+fn birth() -> Birth {
+    Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![3; 32]) }
+}
+
 fn till() -> Till {
-    let birth =
-        Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![3; 32]) };
+    till_over(Ledger::in_memory(birth()).expect("a ledger"))
+}
+
+fn till_on(disk: &BadDisk) -> Till {
+    till_over(Ledger::open(disk.path(), birth()).expect("a ledger"))
+}
+
+fn till_over(ledger: Ledger) -> Till {
     let settings = Settings {
         policy: Policy { jitter_permille: 0, ..Policy::default() },
         lanes: vec!["1".parse().expect("a lane")],
         currency: "HKD".parse().expect("a currency"),
         amount_max: 5_000_000,
         description: "Dining Hall".into(),
+        operator_max: None,
     };
-    Till::open(Ledger::in_memory(birth).expect("a ledger"), settings, 1, at(0)).expect("a till")
+    Till::open(ledger, settings, 1, at(0)).expect("a till")
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use shroff::ledger::{Birth, Ledger};
 use shroff::payment::answer::{
-    Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, Refusal, ReverseAnswer, ReverseRefusal,
+    Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, RefundQueryAnswer, RefundReceipt, RefundRefusal, Refusal,
+    ReverseAnswer, ReverseRefusal,
 };
 use shroff::payment::{Answer, Heard, Op, Policy};
-use shroff::till::{CallId, NewPayment, Outgoing, ScanVerdict, Settings, Till};
-use shroff::words::{Currency, LaneId, Money, Now, PaymentRef, Secret, Tick, WallTime};
+use shroff::till::{CallId, NewPayment, NewRefund, Outgoing, ScanVerdict, Settings, Till};
+use shroff::words::{Currency, LaneId, Money, Now, PaymentRef, RefundRef, Secret, Tick, WallTime};
 
 #[test]
 fn every_story_ends_as_it_is_told() {
@@ -44,6 +45,7 @@ struct Story {
     open: Option<(CallId, Op)>,
     codes: u32,
     sales: u32,
+    refunds: u32,
 }
 
 type Told = Result<(), String>;
@@ -61,6 +63,7 @@ impl Story {
             open: None,
             codes: 0,
             sales: 0,
+            refunds: 0,
         };
         story.power_on();
         story
@@ -72,6 +75,21 @@ impl Story {
             [] => Ok(()),
             ["the", "cashier", "keys", "in", amount] => self.sale(amount),
             ["the", "cashier", "cancels"] => self.cancel(),
+            ["the", "cashier", "refunds", amount] => self.refund(amount)?.map_err(|why| why.to_string()),
+            ["the", "cashier", "asks", "for", "the", "same", "refund", "of", amount] => {
+                self.refunds -= 1;
+                self.refund(amount)?.map_err(|why| why.to_string())
+            }
+            ["a", "refund", "of", amount, "is", "refused:", why @ ..] => match self.refund(amount)? {
+                Ok(()) => Err("it was accepted".into()),
+                Err(refusal) if refusal.to_string() == why.join(" ") => Ok(()),
+                Err(refusal) => Err(format!("it was refused: {refusal}")),
+            },
+            ["refund", number, "is", state] => self.refund_is(number, state, None),
+            ["refund", number, "is", state, "because", "of", code] => self.refund_is(number, state, Some(code)),
+            ["somebody", "acknowledges", "refund", number] => self.acknowledge_refund(number),
+            ["refund", number, "needs", "a", "person"] => self.needs_a_person(number, true),
+            ["refund", number, "needs", "nobody"] => self.needs_a_person(number, false),
             ["the", "customer", "shows", "a", "code"] => self.scan(true),
             ["the", "customer", "shows", "the", "same", "code"] => self.scan(false),
             ["the", "code", "is", "not", "taken"] => self.scan_is_refused(),
@@ -127,6 +145,7 @@ impl Story {
             currency: "HKD".parse().expect("a currency"),
             amount_max: 5_000_000,
             description: "Dining Hall".into(),
+            operator_max: None,
         };
         let ledger = self.disk.take().expect("a disk");
         self.till = Some(Till::open(ledger, settings, 1, self.at()).expect("the till opens"));
@@ -209,6 +228,54 @@ impl Story {
         Ok(())
     }
 
+    /// Asks for the next refund; the inner result says why it was not taken.
+    fn refund(&mut self, amount: &str) -> Result<Result<(), shroff::till::Refusal>, String> {
+        let currency: Currency = "HKD".parse().map_err(|_| "a currency")?;
+        let all = amount == "everything";
+        let amount = if all { None } else { Some(Money::parse_major(amount, currency).map_err(|it| it.to_string())?) };
+        self.refunds += 1;
+        let ask = NewRefund {
+            payment: self.payment.clone().ok_or("no payment yet")?,
+            reference: refund_ref(&self.refunds.to_string())?,
+            amount: amount.map(Money::minor),
+            reason: "wrong dish".into(),
+            operator: Some("Mei".into()),
+            supervised: false,
+        };
+        let now = self.at();
+        Ok(match self.till().refund(ask, now).map_err(|error| error.to_string())? {
+            Ok(returned) => {
+                self.said.extend(returned.out);
+                Ok(())
+            }
+            Err(refusal) => {
+                self.refunds -= 1;
+                Err(refusal)
+            }
+        })
+    }
+
+    fn refund_is(&mut self, number: &str, state: &str, code: Option<&str>) -> Told {
+        let row = self.till().ledger().refund(&refund_ref(number)?).map_err(|error| error.to_string())?;
+        let record = row.ok_or("there is no such refund")?.record;
+        let was = record.refused.as_ref().map(|it| it.refusal.code().to_owned());
+        let fits = record.state.word() == state && (code.is_none() || was.as_deref() == code);
+        if fits { Ok(()) } else { Err(format!("it is {} because of {was:?}", record.state.word())) }
+    }
+
+    fn acknowledge_refund(&mut self, number: &str) -> Told {
+        let (now, reference) = (self.at(), refund_ref(number)?);
+        let kept = self.till().acknowledge_refund(&reference, now).map_err(|error| error.to_string())?;
+        kept.map_err(|refusal| refusal.to_string())
+    }
+
+    fn needs_a_person(&mut self, number: &str, needed: bool) -> Told {
+        let reference = refund_ref(number)?;
+        let row = self.till().ledger().refund(&reference).map_err(|error| error.to_string())?.ok_or("it is gone")?;
+        let needs = row.needs_a_person();
+        if needs == needed { Ok(()) } else { Err(format!("{:?}, acknowledged {:?}", row.record, row.acked_at)) }
+    }
+
     fn says(&mut self, what: &str) -> Told {
         self.wake();
         let Some(outgoing) = self.said.pop_front() else { return Err("the terminal says nothing".into()) };
@@ -232,6 +299,7 @@ impl Story {
             Op::Query => Answer::Query(query(what)?),
             Op::Reverse => Answer::Reverse(reverse(what)),
             Op::Refund => Answer::Refund(refund(what)),
+            Op::RefundQuery => Answer::RefundQuery(refund_query(what)?),
         };
         let sent = Some(self.now);
         self.pass(100);
@@ -243,11 +311,12 @@ impl Story {
         let end = self.now.after(Duration::from_millis(millis(seconds)?));
         loop {
             self.wake();
-            if self.said.front().is_some_and(|outgoing| outgoing.call.ask.op() != Op::Query) {
-                return Ok(());
-            }
-            if !self.said.is_empty() {
-                self.says("query")?;
+            if let Some(outgoing) = self.said.front() {
+                let op = outgoing.call.ask.op();
+                if !matches!(op, Op::Query | Op::RefundQuery) {
+                    return Ok(());
+                }
+                self.says(op.word())?;
                 self.answer(what)?;
                 continue;
             }
@@ -343,5 +412,33 @@ fn refund(what: &str) -> RefundAnswer {
     if what == "accepted" {
         return RefundAnswer::Accepted;
     }
-    RefundAnswer::NotDone(Refusal::new(Class::Unknown, what, ""))
+    let why = match what {
+        "NOTENOUGH" => RefundRefusal::NotEnough,
+        "FREQUENCY_LIMITED" | "INVALID_REQ_TOO_MUCH" => RefundRefusal::SlowDown,
+        "TRADE_OVERDUE" | "USER_ACCOUNT_ABNORMAL" => RefundRefusal::Definite,
+        "PARAM_ERROR" | "SIGNERROR" => RefundRefusal::OurFault,
+        "OUT_REFUND_NO_USED" => RefundRefusal::Mismatch,
+        _ => RefundRefusal::Unsure,
+    };
+    RefundAnswer::NotDone { why, refusal: Refusal::new(Class::Unknown, what, "") }
+}
+
+fn refund_query(what: &str) -> Result<RefundQueryAnswer, String> {
+    if let Some(offset) = what.strip_prefix("more from ") {
+        return Ok(RefundQueryAnswer::More { offset: offset.parse().map_err(|_| "a number")? });
+    }
+    Ok(match what {
+        "refunded" => RefundQueryAnswer::Refunded(RefundReceipt { refund_id: None, refunded_at: None }),
+        "PROCESSING" => RefundQueryAnswer::Processing,
+        "REFUNDCLOSE" => RefundQueryAnswer::Closed,
+        "CHANGE" => RefundQueryAnswer::Changed,
+        "REFUNDNOTEXIST" => RefundQueryAnswer::Absent,
+        "SYSTEMERROR" => RefundQueryAnswer::NoWord(Refusal::new(Class::Unknown, what, "")),
+        "something new" => RefundQueryAnswer::UnknownStatus,
+        _ => return Err("no such answer to a question about a refund".into()),
+    })
+}
+
+fn refund_ref(number: &str) -> Result<RefundRef, String> {
+    format!("refund-{number}").parse().map_err(|_| "a refund_ref".into())
 }

@@ -1,12 +1,12 @@
 //! Replies of v2: a real server's, and what only v2 does.
 
 use shroff::dialect::v2::{SignType, V2};
-use shroff::dialect::{Dialect, Distrust, HttpReply, Merchant};
+use shroff::dialect::{Dialect, Distrust, HttpReply, Merchant, NoStatement, REPLY_MAX};
 use shroff::payment::answer::{Answer, PayAnswer, QueryAnswer};
 use shroff::payment::{Op, Order};
 use shroff::words::{Money, Secret};
 
-use crate::counterpart::{Counterpart, TRUE, V2Counterpart, merchant, order};
+use crate::counterpart::{Counterpart, NOTHING, TRUE, V2Counterpart, about, call, merchant, order};
 
 /// The known answers' real reply of a real server, with its key.
 fn real() -> (String, Secret) {
@@ -28,7 +28,7 @@ fn read(xml: &str, key: &Secret, sign_type: SignType, minor: u64) -> Result<Answ
         ..order()
     };
     let reply = HttpReply { status: 200, headers: Vec::new(), body: xml.as_bytes().to_vec() };
-    V2::new(direct, key.clone(), sign_type).read(Op::Query, &order, &reply)
+    V2::new(direct, key.clone(), sign_type).read(&about(Op::Query, order), &reply, &NOTHING)
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn a_currency_that_is_not_named_is_yuan_and_never_the_shops() {
     let facts = crate::counterpart::Facts { currency: "", ..TRUE };
     let yuan = Order { amount: Money::new(8800, "CNY".parse().expect("a currency")).expect("an amount"), ..order() };
     let reply = gateway.paid(Op::Pay, &facts);
-    assert!(matches!(gateway.dialect().read(Op::Pay, &yuan, &reply), Ok(Answer::Pay(PayAnswer::Paid(_)))));
-    assert_eq!(gateway.dialect().read(Op::Pay, &order(), &reply), Err(Distrust::OtherCurrency));
+    assert!(matches!(gateway.read(&about(Op::Pay, yuan), &reply), Ok(Answer::Pay(PayAnswer::Paid(_)))));
+    assert_eq!(gateway.read(&call(Op::Pay), &reply), Err(Distrust::OtherCurrency));
 }
 
 #[test]
@@ -81,9 +81,9 @@ fn a_sub_appid_is_compared_when_we_have_one() {
         ("out_trade_no", TRUE.out_trade_no),
     ]);
     let not_paid = Ok(Answer::Query(QueryAnswer::NotPaid));
-    assert_eq!(gateway.dialect().read(Op::Query, &order(), &reply), not_paid);
-    assert_eq!(with("wx8888888888888888").read(Op::Query, &order(), &reply), not_paid);
-    assert_eq!(with("wx8888888888888889").read(Op::Query, &order(), &reply), Err(Distrust::OtherMerchant));
+    assert_eq!(gateway.read(&call(Op::Query), &reply), not_paid);
+    assert_eq!(with("wx8888888888888888").read(&call(Op::Query), &reply, &NOTHING), not_paid);
+    assert_eq!(with("wx8888888888888889").read(&call(Op::Query), &reply, &NOTHING), Err(Distrust::OtherMerchant));
 }
 
 #[test]
@@ -94,5 +94,25 @@ fn a_direct_merchant_does_not_believe_a_reply_about_somebodys_sub_merchant() {
         SignType::Md5,
     );
     let reply = V2Counterpart::new(SignType::Md5).paid(Op::Pay, &TRUE);
-    assert_eq!(direct.read(Op::Pay, &order(), &reply), Err(Distrust::OtherMerchant));
+    assert_eq!(direct.read(&call(Op::Pay), &reply, &NOTHING), Err(Distrust::OtherMerchant));
+}
+
+#[test]
+fn an_error_in_a_statements_place_is_read_unsigned_and_a_wrong_signature_is_no_hearsay() {
+    let gateway = V2Counterpart::new(SignType::Md5);
+    let told = |reply: &HttpReply| gateway.dialect().statements().expect("statements").read_none(reply);
+    assert_eq!(told(&gateway.failure("No Bill Exist")), Ok(NoStatement::Empty));
+    assert_eq!(told(&gateway.failure("Bill Creating")), Ok(NoStatement::NotReady));
+    let signed = gateway.reply(&[("return_code", "FAIL"), ("return_msg", "No Bill Exist")]);
+    assert_eq!(told(&signed), Ok(NoStatement::Empty));
+    assert_eq!(told(&gateway.forged(signed)), Err(Distrust::BadSignature));
+    let page = |status, body: &str| HttpReply { status, headers: Vec::new(), body: body.as_bytes().to_vec() };
+    for (reply, why) in [
+        (page(502, "<html></html>"), Distrust::Status(502)),
+        (page(200, "<html></html>"), Distrust::Malformed("the root is not xml")),
+        (page(200, "<xml><return_code>SUCCESS</return_code></xml>"), Distrust::Malformed("no return_code")),
+        (page(200, &"x".repeat(REPLY_MAX + 1)), Distrust::TooLarge),
+    ] {
+        assert_eq!(told(&reply), Err(why));
+    }
 }

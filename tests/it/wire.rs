@@ -112,6 +112,7 @@ pub(crate) fn good_body(head: &str) -> Vec<u8> {
         Some("/pay/orderquery") => Op::Query,
         Some("/secapi/pay/reverse") => Op::Reverse,
         Some("/secapi/pay/refund") => Op::Refund,
+        Some("/pay/refundquery") => Op::RefundQuery,
         _ => return Vec::new(),
     };
     let HttpReply { body, .. } = good(&V2Counterpart::new(SignType::HmacSha256), op, &TRUE);
@@ -141,6 +142,7 @@ pub(crate) fn config(base_url: &str) -> GatewayConfig {
         fallback_url: None,
         extra_roots: None,
         identity: None,
+        keys_file: None,
         policy: policy(),
     }
 }

@@ -1,8 +1,9 @@
 //! What WeChat's codes mean to us. Whatever is not listed is unknown, and that is the default.
 //!
-//! Source: protocol tables 2.2 (pay), 2.4 (query), 2.5 (reverse), 5.4 (refund) and section 8 (rate limits).
+//! Source: protocol tables 2.2 (pay), 2.4 (query), 2.5 (reverse), 5.4 and 5.5 (refund), 7.6 (status) and section 8 (rate
+//! limits).
 
-use crate::payment::answer::{Class, ReverseRefusal};
+use crate::payment::answer::{Class, RefundRefusal, ReverseRefusal};
 
 /// `code` as it is compared: upper case without `_`, because WeChat's own pages print `ORDERPAID` and `ORDER_PAID`.
 pub(in crate::dialect) fn normal(code: &str) -> String {
@@ -59,6 +60,46 @@ pub(in crate::dialect) fn other(code: &str, text: &str) -> Class {
 /// Whether the gateway says that it does not know the order.
 pub(in crate::dialect) fn is_absent(code: &str) -> bool {
     matches!(normal(code).as_str(), "ORDERNOTEXIST")
+}
+
+/// Why a refund was not accepted. What nobody has told us about leaves it open.
+pub(in crate::dialect) fn refund(code: &str, text: &str) -> RefundRefusal {
+    match normal(code).as_str() {
+        "NOTENOUGH" => RefundRefusal::NotEnough,
+        "TRADEOVERDUE" | "USERACCOUNTABNORMAL" => RefundRefusal::Definite,
+        "OUTREFUNDNOUSED" | "REFUNDFEEMISMATCH" => RefundRefusal::Mismatch,
+        "ORDERNOTEXIST" => RefundRefusal::OurFault,
+        "SYSTEMERROR" | "BIZERRNEEDRETRY" | "ERROR" => RefundRefusal::Unsure,
+        normal if is_our_fault(normal) => RefundRefusal::OurFault,
+        normal if is_throttle(normal) || speaks_of_throttling(text) => RefundRefusal::SlowDown,
+        _ => RefundRefusal::Unsure,
+    }
+}
+
+/// Whether the gateway says that it does not know the refund.
+pub(in crate::dialect) fn is_refund_absent(code: &str) -> bool {
+    matches!(normal(code).as_str(), "REFUNDNOTEXIST")
+}
+
+/// A `refund_status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dialect) enum RefundStatus {
+    Success,
+    Processing,
+    Closed,
+    Changed,
+    Unknown,
+}
+
+/// Reads a `refund_status`. The old FAIL is not among them: nobody says that it is final.
+pub(in crate::dialect) fn refund_status(text: &str) -> RefundStatus {
+    match normal(text).as_str() {
+        "SUCCESS" => RefundStatus::Success,
+        "PROCESSING" => RefundStatus::Processing,
+        "REFUNDCLOSE" | "CLOSED" => RefundStatus::Closed,
+        "CHANGE" | "ABNORMAL" => RefundStatus::Changed,
+        _ => RefundStatus::Unknown,
+    }
 }
 
 /// Why a reversal was not done.
@@ -268,6 +309,54 @@ mod tests {
             ("MCHID_NOT_EXIST", Class::OurFault),
         ] {
             assert_eq!(other(code, ""), class, "{code}");
+        }
+    }
+
+    #[test]
+    fn every_code_of_the_refund_table_has_its_reason() {
+        use RefundRefusal::{Definite, Mismatch, NotEnough, OurFault, SlowDown, Unsure};
+        for (why, codes) in [
+            (Unsure, &["SYSTEMERROR", "BIZERR_NEED_RETRY", "ERROR", "TRADE_STATE_ERROR", "NOBODY_KNOWS", ""][..]),
+            (NotEnough, &["NOTENOUGH", "NOT_ENOUGH"]),
+            (SlowDown, &["FREQUENCY_LIMITED", "INVALID_REQ_TOO_MUCH", "RATE_LIMITED"]),
+            (Definite, &["TRADE_OVERDUE", "USER_ACCOUNT_ABNORMAL"]),
+            (Mismatch, &["OUT_REFUND_NO_USED", "REFUND_FEE_MISMATCH"]),
+            (
+                OurFault,
+                &[
+                    "ORDERNOTEXIST",
+                    "INVALID_TRANSACTIONID",
+                    "PARAM_ERROR",
+                    "APPID_NOT_EXIST",
+                    "MCHID_NOT_EXIST",
+                    "REQUIRE_POST_METHOD",
+                    "SIGNERROR",
+                    "XML_FORMAT_ERROR",
+                ],
+            ),
+        ] {
+            for code in codes {
+                assert_eq!(refund(code, ""), why, "{code}");
+            }
+        }
+        assert_eq!(refund("INVALID_REQUEST", "频率限制"), SlowDown);
+        assert_eq!(refund("INVALID_REQUEST", "退款金额错误"), Unsure);
+    }
+
+    #[test]
+    fn a_refund_status_nobody_has_seen_is_unknown() {
+        for (text, status) in [
+            ("SUCCESS", RefundStatus::Success),
+            ("PROCESSING", RefundStatus::Processing),
+            ("REFUNDCLOSE", RefundStatus::Closed),
+            ("CLOSED", RefundStatus::Closed),
+            ("CHANGE", RefundStatus::Changed),
+            ("ABNORMAL", RefundStatus::Changed),
+            ("FAIL", RefundStatus::Unknown),
+            ("NOTSURE", RefundStatus::Unknown),
+            ("", RefundStatus::Unknown),
+        ] {
+            assert_eq!(refund_status(text), status, "{text}");
         }
     }
 

@@ -2,17 +2,22 @@
 //!
 //! Source: protocol sections 4 and 5.
 
-mod codes;
+pub(in crate::dialect) mod codes;
 mod read;
+mod refund;
 mod sign;
+mod statement;
 mod write;
 mod xml;
 
 pub use sign::SignType;
 
-use super::{Dialect, Distrust, HttpReply, HttpRequest, Merchant, Stamp};
-use crate::payment::{Answer, Call, Op, Order};
-use crate::words::Secret;
+use super::{
+    Announced, Dialect, Distrust, HttpReply, HttpRequest, Merchant, NoStatement, Proof, Stamp, StatementHead,
+    Statements,
+};
+use crate::payment::{Answer, Call};
+use crate::words::{Day, Secret};
 
 /// The XML API with one merchant's identity and key.
 #[derive(Debug)]
@@ -35,7 +40,29 @@ impl Dialect for V2 {
         self.request(call, stamp)
     }
 
-    fn read(&self, op: Op, order: &Order, reply: &HttpReply) -> Result<Answer, Distrust> {
-        self.answer(op, order, reply)
+    fn read(&self, call: &Call, reply: &HttpReply, _: &Proof<'_>) -> Result<Answer, Distrust> {
+        self.answer(call, reply)
+    }
+
+    fn statements(&self) -> Option<&dyn Statements> {
+        Some(self)
+    }
+}
+
+impl Statements for V2 {
+    fn write(&self, day: Day, packed: bool, stamp: &Stamp) -> HttpRequest {
+        self.statement_request(day, packed, stamp)
+    }
+
+    fn read_head(&self, head: &StatementHead<'_>) -> Result<Announced, Distrust> {
+        statement::announced(head)
+    }
+
+    fn read_end(&self, tail: &[u8]) -> Result<Option<u64>, Distrust> {
+        statement::rows(tail).map(Some)
+    }
+
+    fn read_none(&self, reply: &HttpReply) -> Result<NoStatement, Distrust> {
+        self.no_statement(reply)
     }
 }

@@ -7,23 +7,28 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::codes::{self, TradeState};
 use super::sign::{self, Fields};
-use super::{V2, xml};
+use super::{V2, refund, xml};
 use crate::dialect::{Distrust, HttpReply, REPLY_MAX};
 use crate::payment::answer::{
-    Answer, Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, Refusal, ReverseAnswer, ReverseRefusal,
+    Answer, Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, RefundQueryAnswer, RefundRefusal, Refusal,
+    ReverseAnswer, ReverseRefusal,
 };
-use crate::payment::{Op, Order};
+use crate::payment::{Ask, Call, Op, Order};
 use crate::words::{Currency, Money, TransactionId, WallTime};
 
 /// The currency of a reply that names none.
 const DEFAULT_CURRENCY: &str = "CNY";
+
+/// The most fields a reply may have. The longest documented one of an order, a payment with many coupons, has fewer.
+const FIELDS_MAX: usize = 64;
 
 /// The longest `rate`.
 const RATE_DIGITS: usize = 16;
 
 impl V2 {
     /// Reads a reply; see [`crate::dialect::Dialect::read`].
-    pub(super) fn answer(&self, op: Op, order: &Order, reply: &HttpReply) -> Result<Answer, Distrust> {
+    pub(super) fn answer(&self, call: &Call, reply: &HttpReply) -> Result<Answer, Distrust> {
+        let Call { order, ask } = call;
         if reply.body.len() > REPLY_MAX {
             return Err(Distrust::TooLarge);
         }
@@ -31,20 +36,22 @@ impl V2 {
         if reply.status != 200 {
             return Err(Distrust::Status(reply.status));
         }
-        let fields = xml::parse(&reply.body)?;
+        let most = if ask.op() == Op::RefundQuery { refund::FIELDS_MAX } else { FIELDS_MAX };
+        let fields = xml::parse(&reply.body, most)?;
         match get(&fields, "return_code") {
             Some("SUCCESS") => {}
-            Some("FAIL") => return self.failure(op, &fields),
+            Some("FAIL") => return self.failure(ask.op(), &fields),
             Some(_) | None => return Err(Distrust::Malformed("no return_code")),
         }
         self.check_signature(&fields)?;
         self.check_merchant(&fields)?;
         check_order(&fields, order)?;
-        match op {
-            Op::Pay => pay(&fields, order).map(Answer::Pay),
-            Op::Query => query(&fields, order).map(Answer::Query),
-            Op::Reverse => Ok(Answer::Reverse(reverse(&fields))),
-            Op::Refund => Ok(Answer::Refund(refund(&fields))),
+        match ask {
+            Ask::Pay(_) => pay(&fields, order).map(Answer::Pay),
+            Ask::Query => query(&fields, order).map(Answer::Query),
+            Ask::Reverse => Ok(Answer::Reverse(reverse(&fields))),
+            Ask::Refund(terms) => refund::accepted(&fields, terms).map(Answer::Refund),
+            Ask::RefundQuery { terms, offset } => refund::found(&fields, terms, *offset).map(Answer::RefundQuery),
         }
     }
 
@@ -65,11 +72,15 @@ impl V2 {
                 let why = if throttled { ReverseRefusal::SlowDown } else { ReverseRefusal::Other };
                 Answer::Reverse(ReverseAnswer::NotDone { recall: true, why, refusal })
             }
-            Op::Refund => Answer::Refund(RefundAnswer::NotDone(refusal)),
+            Op::Refund => {
+                let why = if class == Class::Throttled { RefundRefusal::SlowDown } else { RefundRefusal::Unsure };
+                Answer::Refund(RefundAnswer::NotDone { why, refusal })
+            }
+            Op::RefundQuery => Answer::RefundQuery(RefundQueryAnswer::NoWord(refusal)),
         })
     }
 
-    fn check_signature(&self, fields: &Fields) -> Result<(), Distrust> {
+    pub(super) fn check_signature(&self, fields: &Fields) -> Result<(), Distrust> {
         let given = get(fields, sign::SIGN).ok_or(Distrust::Unsigned)?;
         if !sign::is_signed(fields, given, &self.key, self.sign_type) {
             return Err(Distrust::BadSignature);
@@ -99,7 +110,7 @@ impl V2 {
 }
 
 /// The value of a field; an empty one is none, as for the signature.
-fn get<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+pub(super) fn get<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields.get(name).map(|value| value.as_str()).filter(|value| !value.is_empty())
 }
 
@@ -197,15 +208,6 @@ fn reverse(fields: &Fields) -> ReverseAnswer {
     ReverseAnswer::NotDone { recall, why: codes::reverse(code, text), refusal }
 }
 
-fn refund(fields: &Fields) -> RefundAnswer {
-    if get(fields, "result_code") == Some("SUCCESS") {
-        return RefundAnswer::Accepted;
-    }
-    let code = get(fields, "err_code").unwrap_or_default();
-    let text = get(fields, "err_code_des").unwrap_or_default();
-    RefundAnswer::NotDone(Refusal::new(codes::other(code, text), code, text))
-}
-
 /// The evidence of a charge. [`check_order`] has compared what is there; here nothing may be missing.
 fn receipt(fields: &Fields, order: &Order) -> Result<Receipt, Distrust> {
     for name in ["out_trade_no", "total_fee"] {
@@ -235,7 +237,12 @@ fn time(text: &str) -> Option<WallTime> {
     if text.len() != 14 || !is_digits(text) {
         return None;
     }
-    let civil = DateTime::strptime("%Y%m%d%H%M%S", text).ok()?;
+    beijing("%Y%m%d%H%M%S", text)
+}
+
+/// A time of UTC+8 in this form.
+pub(super) fn beijing(form: &str, text: &str) -> Option<WallTime> {
+    let civil = DateTime::strptime(form, text).ok()?;
     let zoned = civil.to_zoned(TimeZone::fixed(Offset::constant(8))).ok()?;
     Some(WallTime::from_millis(zoned.timestamp().as_millisecond()))
 }
@@ -245,7 +252,7 @@ fn is_digits(text: &str) -> bool {
 }
 
 /// A whole number of digits only: no sign, no blank, no point.
-fn digits(text: &str) -> Option<u64> {
+pub(super) fn digits(text: &str) -> Option<u64> {
     if is_digits(text) { text.parse().ok() } else { None }
 }
 

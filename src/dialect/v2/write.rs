@@ -1,18 +1,17 @@
 //! Requests of v2.
 //!
-//! Source: protocol 5.1 to 5.4.
+//! Source: protocol 5.1 to 5.5.
 
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::sign::{self, Fields};
 use super::{V2, xml};
+use crate::dialect::text::{REFUND_TEXT_BYTES, TEXT_BYTES, cut};
 use crate::dialect::{HttpRequest, Stamp};
-use crate::payment::{Ask, Call, Op, Order};
-use crate::words::{AuthCode, OutRefundNo};
+use crate::payment::{Ask, Call, Op, Order, Terms};
+use crate::words::AuthCode;
 
-/// `body` and `attach` have 127 or 128 of an unstated unit: bytes are the safe reading.
-const TEXT_BYTES: usize = 127;
 /// `scene_info` in bytes.
 const SCENE_BYTES: usize = 256;
 /// `store_id` in characters.
@@ -52,7 +51,8 @@ impl V2 {
                 put_numbers(&mut fields, &call.order);
             }
             Ask::Reverse => put_numbers(&mut fields, &call.order),
-            Ask::Refund(number) => refund(&mut fields, &call.order, number),
+            Ask::Refund(terms) => refund(&mut fields, &call.order, terms),
+            Ask::RefundQuery { terms, offset } => refund_query(&mut fields, terms, *offset),
         }
         let signature = sign::sign(&fields, &self.key, self.sign_type);
         put(&mut fields, sign::SIGN, &signature);
@@ -61,6 +61,7 @@ impl V2 {
             Op::Query => ("/pay/orderquery", false),
             Op::Reverse => ("/secapi/pay/reverse", true),
             Op::Refund => ("/secapi/pay/refund", true),
+            Op::RefundQuery => ("/pay/refundquery", false),
         };
         HttpRequest {
             method: "POST",
@@ -71,7 +72,8 @@ impl V2 {
         }
     }
 
-    fn common(&self, stamp: &Stamp) -> Fields {
+    /// The fields of every request.
+    pub(super) fn common(&self, stamp: &Stamp) -> Fields {
         let mut fields = Fields::new();
         put(&mut fields, "appid", self.merchant.appid.as_str());
         put(&mut fields, "mch_id", self.merchant.mch_id.as_str());
@@ -116,13 +118,21 @@ fn goods<'a>(mcc: &'a str, name: &'a str) -> Goods<'a> {
     Goods { wxpay_goods_id: mcc, goods_name: name, quantity: 1 }
 }
 
-fn refund(fields: &mut Fields, order: &Order, number: &OutRefundNo) {
+fn refund(fields: &mut Fields, order: &Order, terms: &Terms) {
     put_numbers(fields, order);
-    let total = order.amount.minor().to_string();
-    put(fields, "out_refund_no", number.as_str());
-    put(fields, "total_fee", &total);
-    put(fields, "refund_fee", &total);
+    put(fields, "out_refund_no", terms.out_refund_no.as_str());
+    put(fields, "total_fee", &order.amount.minor().to_string());
+    put(fields, "refund_fee", &terms.amount.minor().to_string());
     put(fields, "refund_fee_type", order.amount.currency().code());
+    put(fields, "refund_desc", &cut(terms.reason.as_deref().unwrap_or_default(), REFUND_TEXT_BYTES));
+}
+
+/// Asks by our number alone: beside it the order's numbers would be ignored.
+fn refund_query(fields: &mut Fields, terms: &Terms, offset: u32) {
+    put(fields, "out_refund_no", terms.out_refund_no.as_str());
+    if offset > 0 {
+        put(fields, "offset", &offset.to_string());
+    }
 }
 
 /// Names the order by our number, and by WeChat's too once that is known: where both stand, WeChat's wins, and the
@@ -135,29 +145,11 @@ fn put_numbers(fields: &mut Fields, order: &Order) {
 }
 
 /// Adds a field unless it is empty. What is put is what is signed and what is written.
-fn put(fields: &mut Fields, name: &str, value: &str) {
+pub(super) fn put(fields: &mut Fields, name: &str, value: &str) {
     let value = cut(value, usize::MAX);
     if !value.is_empty() {
         fields.insert(name.to_owned(), Zeroizing::new(value));
     }
-}
-
-/// `text` on one line without what XML cannot carry, trimmed, and at most `bytes` long, cut between two characters.
-fn cut(text: &str, bytes: usize) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.trim().chars() {
-        let c = if matches!(c, '\t' | '\n' | '\r') { ' ' } else { c };
-        if !xml::carries(c) || c.is_control() {
-            continue;
-        }
-        if out.len().saturating_add(c.len_utf8()) > bytes {
-            break;
-        }
-        out.push(c);
-    }
-    out.truncate(out.trim_end().len());
-    out.drain(..out.len().saturating_sub(out.trim_start().len()));
-    out
 }
 
 /// The store, its name shortened until the whole fits; empty when there is nothing to say.
@@ -187,15 +179,6 @@ fn json(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_are_one_clean_line_cut_between_characters() {
-        assert_eq!(cut("  a\tb\r\nc\u{0}\u{1b}[2J\u{85} ", 127), "a b  c[2J");
-        assert_eq!(cut("茶茶", 5), "茶");
-        assert_eq!(cut("🍵🍵", 7), "🍵");
-        assert_eq!(cut("ab cd", 3), "ab");
-        assert_eq!(cut("\u{1}  x", 9), "x");
-    }
 
     #[test]
     fn a_scene_keeps_the_store_number_and_shortens_the_name() {

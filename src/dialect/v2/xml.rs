@@ -9,9 +9,6 @@ use zeroize::Zeroizing;
 use super::sign::Fields;
 use crate::dialect::Distrust;
 
-/// The most fields a reply may have. The longest documented one, a payment with many coupons, has fewer.
-const FIELDS_MAX: usize = 64;
-
 /// The longest name of a field. The longest documented one has 24 characters.
 const NAME_MAX: usize = 64;
 
@@ -59,15 +56,15 @@ pub(super) fn carries(c: char) -> bool {
     !matches!(c, '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Reads a document into its fields.
+/// Reads a document into its fields, `most` of them at the most.
 ///
 /// # Errors
 /// When it is not in the one form described above.
-pub(super) fn parse(body: &[u8]) -> Result<Fields, Distrust> {
+pub(super) fn parse(body: &[u8], most: usize) -> Result<Fields, Distrust> {
     let text = std::str::from_utf8(body).map_err(|_| Distrust::Malformed("not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::from_str(text);
-    let mut document = Document { place: Place::Before, fields: Fields::new() };
+    let mut document = Document { place: Place::Before, fields: Fields::new(), most };
     loop {
         match reader.read_event().map_err(|_| Distrust::Malformed("not well-formed XML"))? {
             Event::Start(tag) => document.open(&tag)?,
@@ -93,6 +90,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Fields, Distrust> {
 struct Document {
     place: Place,
     fields: Fields,
+    most: usize,
 }
 
 /// Where in the document the reader stands.
@@ -129,7 +127,7 @@ impl Document {
 
     /// The name, if it can stand in a signature without being taken for something else, and is new.
     fn new_name(&self, name: &str) -> Result<String, Distrust> {
-        if self.fields.len() >= FIELDS_MAX {
+        if self.fields.len() >= self.most {
             return Err(Distrust::Malformed("too many fields"));
         }
         let good = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -211,14 +209,14 @@ mod tests {
             ("detail", r#"{"goods_detail":[{"wxpay_goods_id":"1001"}]}"#),
             ("total_fee", "8800"),
         ]);
-        assert_eq!(parse(&write(&fields)), Ok(fields));
+        assert_eq!(parse(&write(&fields), 64), Ok(fields));
     }
 
     #[test]
     fn sections_text_and_references_join_to_one_value() {
         let document =
             b"<?xml version=\"1.0\"?>\n<xml>\n<a><![CDATA[1<]]>2&amp;&#51;&#x34;<![CDATA[]]></a><b/><c></c> </xml>\n";
-        assert_eq!(parse(document), Ok(fields(&[("a", "1<2&34"), ("b", ""), ("c", "")])));
+        assert_eq!(parse(document, 64), Ok(fields(&[("a", "1<2&34"), ("b", ""), ("c", "")])));
     }
 
     #[test]
@@ -253,8 +251,8 @@ mod tests {
             (&format!("<xml>{many}</xml>"), "too many fields"),
             (&format!("<xml>{}</xml>", "<a>".repeat(10_000)), "a field within a field"),
         ] {
-            assert_eq!(parse(document.as_bytes()), Err(Distrust::Malformed(why)), "{document:.60}");
+            assert_eq!(parse(document.as_bytes(), 64), Err(Distrust::Malformed(why)), "{document:.60}");
         }
-        assert_eq!(parse(b"<xml><a>\xff</a></xml>"), Err(Distrust::Malformed("not UTF-8")));
+        assert_eq!(parse(b"<xml><a>\xff</a></xml>", 64), Err(Distrust::Malformed("not UTF-8")));
     }
 }

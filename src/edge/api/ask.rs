@@ -18,7 +18,7 @@ const TEXT_MAX: usize = 127;
 const OPERATOR_MAX: usize = 32;
 /// Seconds a payment may wait for a code.
 const DEADLINE_MAX: u64 = 3600;
-const NEEDED: &str = "the field is needed";
+pub(super) const NEEDED: &str = "the field is needed";
 
 /// The body of `POST /v1/payments`, as a client writes it.
 #[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
@@ -103,16 +103,23 @@ fn client_ref(fields: &mut Fields) -> Option<ClientRef> {
 }
 
 fn amount(fields: &mut Fields) -> Option<u64> {
-    let message =
-        "a whole number in the currency's smallest unit is needed, 8800 for 88.00, without quotes, point or sign";
-    let found = match fields.take("amount") {
-        None if fields.is_at_fault("amount") => return None,
+    match fields.take("amount") {
+        None if fields.is_at_fault("amount") => None,
         None => {
             fields.fault("amount", NEEDED);
-            return None;
+            None
         }
-        Some(Value::Number(number)) => number.as_u64().filter(|amount| i64::try_from(*amount).is_ok()),
-        Some(Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => None,
+        Some(value) => whole_amount(fields, &value),
+    }
+}
+
+/// An amount as it must be written.
+pub(super) fn whole_amount(fields: &mut Fields, value: &Value) -> Option<u64> {
+    let message =
+        "a whole number in the currency's smallest unit is needed, 8800 for 88.00, without quotes, point or sign";
+    let found = match value {
+        Value::Number(number) => number.as_u64().filter(|amount| i64::try_from(*amount).is_ok()),
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
     };
     if found.is_none() {
         fields.fault("amount", message);
@@ -150,7 +157,7 @@ fn attach(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn operator(text: &str) -> Result<(), String> {
+pub(super) fn operator(text: &str) -> Result<(), String> {
     not_a_code(text)?;
     if text.chars().count() > OPERATOR_MAX || text.chars().any(char::is_control) {
         return Err(format!("at most {OPERATOR_MAX} characters are taken, control characters not among them"));
@@ -159,7 +166,7 @@ fn operator(text: &str) -> Result<(), String> {
 }
 
 /// A scanner that types into the wrong field would have a payment code kept and shown for ever.
-fn not_a_code(text: &str) -> Result<(), String> {
+pub(super) fn not_a_code(text: &str) -> Result<(), String> {
     match text.trim().parse::<AuthCode>() {
         Ok(_) => {
             Err("this has the form of a payment code, which is never kept; a code belongs into auth_code".to_owned())

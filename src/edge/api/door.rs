@@ -16,8 +16,11 @@ use crate::words::Secret;
 /// How a listener lets people in.
 #[derive(Clone, Debug)]
 pub(super) enum Door {
-    /// The socket's file mode has decided already.
-    Unix,
+    /// The socket's file mode has decided already. Only the supervisor still has something to show.
+    Unix {
+        /// The supervisor's token.
+        supervisor: Option<Secret>,
+    },
     /// Any local user, and any web page in a local browser.
     Tcp(Arc<Gate>),
 }
@@ -29,14 +32,31 @@ pub(super) struct Gate {
     pub(super) address: SocketAddr,
     /// Without one nobody is let past the open routes.
     pub(super) token: Option<Secret>,
+    /// The supervisor's token opens the same routes, and allows more behind them.
+    pub(super) supervisor: Option<Secret>,
     /// Web pages of the shop's own, `scheme://host[:port]`.
     pub(super) origins: Vec<String>,
 }
 
+/// Who asks, as far as tokens tell. Handlers find it among the request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A cashier or a POS.
+    Operator,
+    /// Whoever has brought the supervisor's token.
+    Supervisor,
+}
+
 /// Checks a request, answers it, and says what browsers may do with the answer.
-pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let supervisor = match &door {
+        Door::Unix { supervisor } => supervisor,
+        Door::Tcp(gate) => &gate.supervisor,
+    };
+    let role = if brings(request.headers(), supervisor.as_ref()) { Role::Supervisor } else { Role::Operator };
+    request.extensions_mut().insert(role);
     let (mut response, origin) = match &door {
-        Door::Unix => (next.run(request).await, None),
+        Door::Unix { .. } => (next.run(request).await, None),
         Door::Tcp(gate) => match gate.admit(&request) {
             Ok(Admitted::Preflight(origin)) => (preflight(), Some(origin)),
             Ok(Admitted::Request(origin)) => (next.run(request).await, origin),
@@ -120,16 +140,21 @@ impl Gate {
         if self.origins.iter().any(|allowed| allowed == text) { Ok(Some(origin.clone())) } else { Err(wrong()) }
     }
 
-    /// Whether the request brings our token. Takes as long for a wrong one of the same length as for the right one.
+    /// Whether the request brings one of our tokens.
     fn knows(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.token else { return false };
-        let mut brought = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(brought), None) = (brought.next(), brought.next()) else { return false };
-        let Some((scheme, credentials)) = brought.as_bytes().split_at_checked(7) else { return false };
-        let credentials = credentials.trim_ascii();
-        let same: bool = token.expose().ct_eq(credentials).into();
-        same && scheme.eq_ignore_ascii_case(b"bearer ") && !credentials.is_empty()
+        brings(headers, self.token.as_ref()) || brings(headers, self.supervisor.as_ref())
     }
+}
+
+/// Whether the request brings this token. Takes as long for a wrong one of the same length as for the right one.
+fn brings(headers: &HeaderMap, token: Option<&Secret>) -> bool {
+    let Some(token) = token else { return false };
+    let mut brought = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(brought), None) = (brought.next(), brought.next()) else { return false };
+    let Some((scheme, credentials)) = brought.as_bytes().split_at_checked(7) else { return false };
+    let credentials = credentials.trim_ascii();
+    let same: bool = token.expose().ct_eq(credentials).into();
+    same && scheme.eq_ignore_ascii_case(b"bearer ") && !credentials.is_empty()
 }
 
 /// What may be read without a token: what a customer may see, and whether the terminal works.
@@ -168,6 +193,7 @@ mod tests {
         Gate {
             address: "127.0.0.1:8750".parse().expect("an address"),
             token: Some(Secret::new(b"right".to_vec())),
+            supervisor: Some(Secret::new(b"boss".to_vec())),
             origins: vec!["https://pos.example".to_owned()],
         }
     }
@@ -211,6 +237,7 @@ mod tests {
         let with = |token| code(&[host, ("authorization", token)], "/v1/payments");
         assert_eq!(with("Bearer right"), "in");
         assert_eq!(with("bearer  right "), "in");
+        assert_eq!(with("Bearer boss"), "in");
         for token in ["", "right", "Bearer", "Bearer ", "Bearer wrong", "Bearer righ", "Bearer rightt", "Basic right"] {
             assert_eq!(with(token), "unauthorized", "{token}");
         }

@@ -115,8 +115,9 @@ fn lines(reader: &Reader, after: u64) -> Result<Vec<(u64, String, String)>, Ledg
 /// A line for readers: the fact, the payment it is about, and its state after it. The digests stay in the ledger.
 fn event(line: &JournalLine, payment: Option<&PaymentRow>) -> (String, String) {
     let mut data: Map<String, Value> = serde_json::from_str(&line.data).unwrap_or_default();
-    data.remove("p");
-    data.remove("a");
+    for digest in ["p", "a", "r"] {
+        data.remove(digest);
+    }
     let kind = match data.get("event") {
         Some(Value::String(kind)) => kind.clone(),
         _ => "changed".to_owned(),

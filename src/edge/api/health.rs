@@ -72,8 +72,9 @@ pub(super) async fn readyz(State(site): State<Site>) -> Response {
 ))]
 pub(super) async fn metrics(State(site): State<Site>) -> Response {
     // Counted when somebody asks; a ledger that cannot be read leaves the last number.
-    if let Ok(rows) = site.shared.readers.read(Reader::attention).await {
-        site.shared.metrics.attention(rows.len());
+    let count = |reader: &Reader| Ok(reader.attention()?.len().saturating_add(reader.refunds_in_need()?.len()));
+    if let Ok(count) = site.shared.readers.read(count).await {
+        site.shared.metrics.attention(count);
     }
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], site.shared.metrics.text()).into_response()
@@ -106,6 +107,11 @@ fn readiness(board: &Board, stopped: bool, lanes: &[LaneId], devices: &[DeviceVi
     }
     if board.wrong_clock {
         let detail = "the clock is wrong: set it (timedatectl set-ntp true); payments go on, their times are wrong";
+        problems.push(problem("wrong_clock", detail));
+    }
+    if board.clock_off && !board.wrong_clock {
+        let detail = "the clock is 30 s or more from the gateway's: set it (timedatectl set-ntp true); at 300 s API v3 \
+                      refuses every call";
         problems.push(problem("wrong_clock", detail));
     }
     for lane in lanes {

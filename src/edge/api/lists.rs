@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 use super::problem::Problem;
 use super::query::{self, Pairs};
 use super::site::Site;
-use super::view::{DeclineView, PaymentView};
+use super::view::{DeclineView, PaymentView, RefundView};
 use crate::edge::desk::{DeviceView, Notice};
-use crate::ledger::PaymentRow;
-use crate::payment::{Alarm, State as PaymentState};
+use crate::ledger::{LedgerError, PaymentRow, Reader, RefundRow};
+use crate::payment::{Alarm, RefundState, State as PaymentState};
 use crate::scene::texts;
 use crate::till::LaneView;
 use crate::words::{Language, Now, Tick, WallTime};
@@ -19,21 +19,25 @@ use crate::words::{Language, Now, Tick, WallTime};
 /// What a person must look at, oldest first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AttentionList {
-    /// One for each payment.
+    /// One for each payment or refund.
     pub attention: Vec<AttentionView>,
 }
 
-/// A payment a person must look at.
+/// A payment or a refund a person must look at.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(title = "Attention")]
 pub struct AttentionView {
     /// `unresolved`, `incident`, `late_landing`, `our_fault`, or `not_acknowledged`: paid, and the POS never recorded it.
+    /// Of a refund `refund_failed`, `refund_by_hand`, `refund_unresolved`, `refund_incident`, `refund_our_fault`.
     #[schema(example = "not_acknowledged")]
     pub reason: &'static str,
     /// What to do.
-    pub advice: &'static str,
+    pub advice: String,
     /// The payment.
     pub payment: PaymentView,
+    /// The refund, if it is about one: acknowledge it when it has been seen to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundView>,
 }
 
 impl AttentionView {
@@ -60,7 +64,36 @@ impl AttentionView {
             ),
             None => ("not_acknowledged", "record the payment in the POS, then acknowledge it"),
         };
-        Self { reason, advice, payment: PaymentView::of(row, language) }
+        Self { reason, advice: advice.to_owned(), payment: PaymentView::of(row, language), refund: None }
+    }
+
+    /// Why a person must look at `refund`, and what to do.
+    #[must_use]
+    pub fn of_refund(refund: &RefundRow, payment: &PaymentRow, language: Language) -> Self {
+        let record = &refund.record;
+        let reason = match (record.open, record.state, record.alarm) {
+            (false, RefundState::Failed, _) => "refund_failed",
+            (false, RefundState::NeedsAttention, _) => "refund_by_hand",
+            (_, _, Some(Alarm::Incident)) => "refund_incident",
+            (_, _, Some(Alarm::OurFault)) => "refund_our_fault",
+            (_, _, Some(Alarm::Unresolved | Alarm::LateLanding) | None) => "refund_unresolved",
+        };
+        let (refund, payment) = (RefundView::of(refund, language), PaymentView::of(payment, language));
+        Self { reason, advice: refund.advice.clone(), payment, refund: Some(refund) }
+    }
+
+    /// Everything a person must look at: payments first, then refunds, each oldest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn all(reader: &Reader, language: Language) -> Result<Vec<Self>, LedgerError> {
+        let mut all: Vec<Self> = reader.attention()?.iter().map(|row| Self::of(row, language)).collect();
+        for refund in reader.refunds_in_need()? {
+            if let Some(payment) = reader.payment(refund.record.facts.payment.as_str())? {
+                all.push(Self::of_refund(&refund, &payment, language));
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -162,7 +195,7 @@ pub struct DeviceJson {
     pub kind: &'static str,
     /// How the configuration names it.
     pub device: String,
-    /// `connected`, `gone`, `in_use`, `denied`.
+    /// `connected`, `gone`, `in_use`, `denied`, `stuck`.
     pub state: &'static str,
     /// What to do about it.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -171,15 +204,15 @@ pub struct DeviceJson {
     pub scans: u64,
 }
 
-/// Lists what a person must look at: unresolved, and paid but never acknowledged.
+/// Lists what a person must look at: unresolved, paid but never acknowledged, and refunds that need somebody.
 #[utoipa::path(get, path = "/v1/attention", tag = "shop", responses(
     (status = 200, description = "what a person must look at, oldest first", body = AttentionList),
 ))]
 pub(super) async fn attention(State(site): State<Site>, pairs: Pairs) -> Result<Json<AttentionList>, Problem> {
     query::none(pairs)?;
-    let rows = site.shared.readers.read(crate::ledger::Reader::attention).await?;
     let language = site.shared.config.language;
-    Ok(Json(AttentionList { attention: rows.iter().map(|row| AttentionView::of(row, language)).collect() }))
+    let attention = site.shared.readers.read(move |reader| AttentionView::all(reader, language)).await?;
+    Ok(Json(AttentionList { attention }))
 }
 
 /// Lists the lanes and what they show.

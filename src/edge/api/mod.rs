@@ -13,6 +13,8 @@ mod payments;
 mod problem;
 mod query;
 mod readers;
+mod refund_ask;
+mod refunds;
 mod routes;
 mod serve;
 mod site;
@@ -28,6 +30,7 @@ pub use ask::PaymentRequest;
 pub use lists::{AttentionList, AttentionView, DeviceJson, DeviceList, LaneJson, LaneList};
 pub use payments::PaymentPage;
 pub use problem::{FieldError, Kind, Problem};
+pub use refund_ask::RefundRequest;
 pub use routes::{ROUTES, Route};
 
 use crate::edge::desk::Desk;
@@ -45,6 +48,8 @@ pub struct ApiConfig {
     pub origins: Vec<String>,
     /// What TCP clients must show. Without one they get no further than the open routes.
     pub token: Option<Secret>,
+    /// What a supervisor shows, over TCP or the Unix socket.
+    pub supervisor: Option<Secret>,
     /// The cashier's language.
     pub language: Language,
     /// The customer's languages, most important first.
@@ -76,7 +81,8 @@ impl Api {
     /// Serves whoever may open the socket, until `stop` turns true or its sender is gone.
     pub async fn serve_unix(&self, listener: UnixListener, stop: watch::Receiver<bool>) {
         let site = Site::new(Arc::clone(&self.shared), stop.clone());
-        serve::serve(listener, routes::router(site, Door::Unix), stop).await;
+        let door = Door::Unix { supervisor: self.shared.config.supervisor.clone() };
+        serve::serve(listener, routes::router(site, door), stop).await;
     }
 
     /// Serves whoever has the token, until `stop` turns true or its sender is gone.
@@ -90,7 +96,12 @@ impl Api {
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
         }
         let config = &self.shared.config;
-        let gate = Gate { address, token: config.token.clone(), origins: config.origins.clone() };
+        let gate = Gate {
+            address,
+            token: config.token.clone(),
+            supervisor: config.supervisor.clone(),
+            origins: config.origins.clone(),
+        };
         let site = Site::new(Arc::clone(&self.shared), stop.clone());
         serve::serve(listener, routes::router(site, Door::Tcp(Arc::new(gate))), stop).await;
         Ok(())

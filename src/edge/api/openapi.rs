@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{display, events, health, lists, payments};
+use super::{display, events, health, lists, payments, refunds};
 
 /// Every call of the API as OpenAPI.
 #[derive(OpenApi)]
@@ -20,6 +20,9 @@ use super::{display, events, health, lists, payments};
         payments::show,
         payments::cancel,
         payments::acknowledge,
+        refunds::request,
+        refunds::show,
+        refunds::acknowledge,
         lists::attention,
         lists::lanes,
         lists::devices,
@@ -40,8 +43,10 @@ struct Token;
 
 impl utoipa::Modify for Token {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme =
-            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("the content of api.token_file"));
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+            "the content of api.token_file, or of api.supervisor_token_file where a refund needs the supervisor; the \
+                 latter counts over the Unix socket too",
+        ));
         document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme.build()));
     }
 }

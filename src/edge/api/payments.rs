@@ -22,7 +22,7 @@ use crate::till::{NewPayment, Refusal};
 use crate::words::PaymentRef;
 
 /// A `ref` in the address, as axum hands it over.
-type Named = Result<Path<String>, PathRejection>;
+pub(super) type Named = Result<Path<String>, PathRejection>;
 
 /// A page of payments, newest first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -202,7 +202,7 @@ pub(super) async fn acknowledge(
 }
 
 /// What cannot be a ref was never accepted either.
-fn reference(named: Named) -> Result<PaymentRef, Problem> {
+pub(super) fn reference(named: Named) -> Result<PaymentRef, Problem> {
     let Path(text) = named.map_err(|_| Problem::never_accepted())?;
     text.parse().map_err(|_| Problem::never_accepted())
 }

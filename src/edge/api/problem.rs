@@ -104,6 +104,20 @@ pub enum Kind {
     AlreadyFinal,
     /// Too early.
     NotFinal,
+    /// The refund's key was used for something else.
+    RefundConflict,
+    /// Never accepted.
+    NoSuchRefund,
+    /// Nothing was taken.
+    NotPaid,
+    /// Nothing is left to give back.
+    AlreadyRefunded,
+    /// More parts than WeChat takes.
+    TooManyRefunds,
+    /// Older than WeChat refunds.
+    TooOld,
+    /// Above what an operator may refund.
+    SupervisorNeeded,
     /// More is asked than can be taken in.
     Busy,
     /// No sale is possible.
@@ -134,6 +148,13 @@ impl Kind {
             Self::CodeUsed => (S::UNPROCESSABLE_ENTITY, "code_used", "The payment code was used before", false),
             Self::AlreadyFinal => (S::CONFLICT, "already_final", "The payment is final already", false),
             Self::NotFinal => (S::CONFLICT, "not_final", "The payment is not final yet", true),
+            Self::RefundConflict => (S::CONFLICT, "ref_conflict", "The refund_ref was used before", false),
+            Self::NoSuchRefund => (S::NOT_FOUND, "not_found", "There is no such refund", false),
+            Self::NotPaid => (S::CONFLICT, "not_paid", "The payment was not paid", false),
+            Self::AlreadyRefunded => (S::CONFLICT, "already_refunded", "The payment is refunded already", false),
+            Self::TooManyRefunds => (S::CONFLICT, "too_many_refunds", "The payment has too many refunds", false),
+            Self::TooOld => (S::CONFLICT, "too_old", "The payment is too old", false),
+            Self::SupervisorNeeded => (S::FORBIDDEN, "supervisor_needed", "The supervisor is needed", false),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "The terminal is busy", true),
             Self::OutOfOrder => (S::SERVICE_UNAVAILABLE, "out_of_order", "The terminal is out of order", true),
         }
@@ -227,6 +248,43 @@ impl From<Refusal> for Problem {
                 Kind::NotFinal,
                 "acknowledge a payment when its `final` is true; GET it with ?wait= until then",
             ),
+            Refusal::RefundConflict => Self::new(
+                Kind::RefundConflict,
+                "this refund_ref names a refund with other values; look that one up, or take a new refund_ref",
+            ),
+            Refusal::NoSuchRefund => Self::no_refund(),
+            Refusal::RefundNotFinal => Self::new(
+                Kind::NotFinal,
+                "acknowledge a refund when its `final` is true; GET it with ?wait= until then",
+            ),
+            Refusal::NotSettled => Self::new(
+                Kind::NotFinal,
+                "it is not certain that it is paid; POST its /cancel, which takes back whatever was taken, or wait for \
+                 its end and refund it then",
+            ),
+            Refusal::NotPaid => Self::new(Kind::NotPaid, "nothing was taken that could be given back"),
+            Refusal::AlreadyRefunded => Self::new(
+                Kind::AlreadyRefunded,
+                "all of it was given back or is on its way; GET the payment and its refunds to see how far it is",
+            ),
+            Refusal::RefundTooLarge { left } => Self::field(
+                Kind::AmountTooLarge,
+                "amount",
+                &format!("at most {left} of the currency's smallest unit is left to refund"),
+            ),
+            Refusal::TooManyRefunds => Self::new(
+                Kind::TooManyRefunds,
+                "WeChat Pay refunds a payment in at most 50 parts; give the rest back by hand",
+            ),
+            Refusal::TooOld => Self::new(
+                Kind::TooOld,
+                "WeChat Pay refunds for 365 days after the payment; give the money back by hand",
+            ),
+            Refusal::SupervisorNeeded => Self::new(
+                Kind::SupervisorNeeded,
+                "the refund is above refund.operator_max; repeat the same request with Authorization: Bearer and the \
+                 token of api.supervisor_token_file",
+            ),
         }
     }
 }
@@ -236,6 +294,14 @@ impl Problem {
     #[must_use]
     pub fn never_accepted() -> Self {
         Self::new(Kind::NotFound, "a payment with this ref was never accepted here; no money moved")
+    }
+}
+
+impl Problem {
+    /// There is no such refund, so nothing was given back by it.
+    #[must_use]
+    pub fn no_refund() -> Self {
+        Self::new(Kind::NoSuchRefund, "a refund with this refund_ref was never accepted here; no money moved by it")
     }
 }
 

@@ -1,9 +1,9 @@
-//! A payment as programs read it: the API's object, and the CLI's with `--json`.
+//! A payment and a refund as programs read them: the API's objects, and the CLI's with `--json`.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::ledger::{AttemptRow, PaymentRow};
+use crate::ledger::{AttemptRow, PaymentRow, RefundRow};
 use crate::payment::State;
 use crate::scene::texts;
 use crate::words::{Language, WallTime};
@@ -26,8 +26,8 @@ pub struct PaymentView {
     /// ISO 4217.
     #[schema(example = "HKD")]
     pub currency: String,
-    /// `armed`, `submitting`, `customer_paying`, `verifying`, `paid`, `declined`, `reversing`, `reversed`, `canceled`,
-    /// `expired`, `needs_attention`.
+    /// `armed`, `submitting`, `customer_paying`, `verifying`, `paid`, `partially_refunded`, `refunded`, `declined`,
+    /// `reversing`, `reversed`, `canceled`, `expired`, `needs_attention`.
     #[schema(example = "paid")]
     pub state: &'static str,
     /// Where the money is: `none`, `taken`, `returned`, `unknown`.
@@ -206,6 +206,107 @@ impl CashierView {
             return Self { key, text };
         }
         Self { key, text }
+    }
+}
+
+/// Money that goes back: what the POS asked for, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(title = "Refund")]
+pub struct RefundView {
+    /// The POS's name of it: the idempotency key.
+    pub refund_ref: String,
+    /// The payment's ref.
+    #[serde(rename = "ref")]
+    #[schema(example = "T01-K7Q2M9XB-00000001")]
+    pub payment: String,
+    /// Its number at WeChat, for ever.
+    pub out_refund_no: String,
+    /// The order's number at WeChat.
+    pub out_trade_no: String,
+    /// WeChat's number of the charge.
+    pub transaction_id: String,
+    /// WeChat's number of the refund, once it has arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<String>,
+    /// In the currency's smallest unit.
+    #[schema(example = 1200)]
+    pub amount: u64,
+    /// ISO 4217.
+    #[schema(example = "HKD")]
+    pub currency: String,
+    /// `requested`, `processing`, `refunded`, `failed`, `needs_attention`.
+    #[schema(example = "processing")]
+    pub state: &'static str,
+    /// Nothing more happens to it by itself.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+    /// Why it was asked for.
+    pub reason: String,
+    /// Who keyed it in; may be empty.
+    pub operator: String,
+    /// The supervisor's token came with it.
+    pub supervised: bool,
+    /// WeChat's reason for what it has come to, or `NOT_SENT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "NOTENOUGH")]
+    pub err_code: Option<String>,
+    /// WeChat's words for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub err_code_des: Option<String>,
+    /// What it means and what to do, in the terminal's language.
+    pub advice: String,
+    /// What to do next.
+    pub next: NextView,
+    /// Somebody has seen how it ended.
+    pub acked: bool,
+    /// When it was accepted here, RFC 3339.
+    pub created_at: String,
+    /// When WeChat was first known to have accepted it, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_at: Option<String>,
+    /// When the customer had the money, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refunded_at: Option<String>,
+    /// Its last change, RFC 3339.
+    pub updated_at: String,
+    /// Its last line in the journal; it grows with every change.
+    pub seq: u64,
+}
+
+impl RefundView {
+    /// The refund in `row`, with its advice in `language`.
+    #[must_use]
+    pub fn of(row: &RefundRow, language: Language) -> Self {
+        let record = &row.record;
+        let facts = &record.facts;
+        let refusal = record.refused.as_ref().map(|refused| &refused.refusal);
+        let receipt = record.receipt.as_ref();
+        let code = refusal.map_or("", |refusal| refusal.code());
+        Self {
+            refund_ref: facts.reference.to_string(),
+            payment: facts.payment.to_string(),
+            out_refund_no: facts.out_refund_no.to_string(),
+            out_trade_no: facts.out_trade_no.to_string(),
+            transaction_id: facts.transaction_id.to_string(),
+            refund_id: receipt.and_then(|receipt| receipt.refund_id.as_ref()).map(ToString::to_string),
+            amount: facts.amount.minor(),
+            currency: facts.amount.currency().to_string(),
+            state: record.state.word(),
+            is_final: !record.open,
+            reason: facts.reason.clone(),
+            operator: facts.operator.clone(),
+            supervised: facts.supervised,
+            err_code: some(code),
+            err_code_des: some(refusal.map_or("", |refusal| refusal.text())),
+            advice: texts::refund(record.state.word(), code, language),
+            next: NextView { action: row.next_action.word(), at: row.next_at.as_ref().map(WallTime::to_string) },
+            acked: row.acked_at.is_some(),
+            created_at: facts.created_at.to_string(),
+            accepted_at: record.accepted_at.as_ref().map(WallTime::to_string),
+            refunded_at: receipt.and_then(|receipt| receipt.refunded_at).map(|at| at.to_string()),
+            updated_at: row.updated_at.to_string(),
+            seq: row.seq,
+        }
     }
 }
 

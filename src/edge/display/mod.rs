@@ -12,9 +12,9 @@ use tokio::sync::watch;
 
 pub use slot::Slot;
 
-use crate::edge::desk::Board;
+use crate::edge::desk::{Board, Notice};
 use crate::payment::State;
-use crate::scene::{self, LaneLook, Scene};
+use crate::scene::{self, Aside, LaneLook, Scene};
 use crate::till::LaneView;
 use crate::words::{LaneId, Language, Now, Tick};
 
@@ -53,7 +53,9 @@ impl Watcher {
         let gone = self.board.has_changed().is_err();
         let board = self.board.borrow_and_update();
         let view = board.lanes.iter().find(|view| view.lane == self.lane);
-        LaneLook { out_of_order: gone || board.out_of_order, ..view.map(look_of).unwrap_or_default() }
+        let notice = board.notices.get(&self.lane).copied();
+        let look = view.map(|view| look_of(view, notice)).unwrap_or_default();
+        LaneLook { out_of_order: gone || board.out_of_order, ..look }
     }
 
     /// Waits until `scene` should be told again: it may have changed, or it is time to say that it has not.
@@ -94,13 +96,16 @@ fn same(one: &Scene, other: &Scene) -> bool {
     Scene { expires_at: other.expires_at, ..one.clone() } == *other
 }
 
-fn look_of(view: &LaneView) -> LaneLook {
+fn look_of(view: &LaneView, notice: Option<Notice>) -> LaneLook {
+    let refused = view.last_decline.as_ref().map(|_| (Aside::Again, view.since));
+    // A scan of the sale before, or of the time before this code was asked for, is nothing to this customer.
+    let wrong = notice.filter(|it| it.at >= view.since).and_then(|it| Some((Aside::of(it.word)?, it.at)));
     LaneLook {
         state: view.state,
         amount: view.amount,
         since: view.since,
         until: view.until,
         out_of_order: false,
-        declined_before: view.state == Some(State::Armed) && view.last_decline.is_some(),
+        aside: wrong.or(refused).filter(|_| view.state == Some(State::Armed)),
     }
 }

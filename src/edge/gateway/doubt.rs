@@ -47,6 +47,9 @@ pub enum NotSent {
     /// The call needs the client certificate, and none is configured.
     #[error("this call needs the client certificate: set client_cert_file and client_key_file")]
     NoCertificate,
+    /// The gateway's own keys could not be had, so that no reply could be believed.
+    #[error("the gateway's certificates cannot be had: check api_key_file, private_key_file and the clock")]
+    NoKeys,
     /// Our own rate limit.
     #[error("too many calls at once, our own limit holds this one back")]
     Busy,
@@ -66,6 +69,7 @@ impl NotSent {
             Self::Slow => "not_sent_slow",
             Self::Tls => "not_sent_tls",
             Self::NoCertificate => "not_sent_no_certificate",
+            Self::NoKeys => "not_sent_no_keys",
             Self::Busy => "not_sent_busy",
             Self::Request => "not_sent_request",
         }
@@ -75,7 +79,7 @@ impl NotSent {
     pub(super) fn blames_host(self) -> bool {
         match self {
             Self::Name | Self::Refused | Self::Unreachable | Self::Slow | Self::Tls => true,
-            Self::NoCertificate | Self::Busy | Self::Request => false,
+            Self::NoCertificate | Self::NoKeys | Self::Busy | Self::Request => false,
         }
     }
 }

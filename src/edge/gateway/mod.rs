@@ -4,21 +4,29 @@
 //! Source: protocol 2.3, 4.1 and 4.2.
 
 mod doubt;
+mod download;
 mod hosts;
+mod intake;
+mod keys;
 mod pace;
 mod seal;
+mod skew;
 mod tls;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, Method, Url};
 
 pub use self::doubt::{Doubt, NoAnswer, NotSent};
+pub use self::download::{DownloadError, Fetched, Progress, Statement};
 use self::hosts::{Host, Hosts};
+use self::keys::Keys;
 use self::pace::Pace;
 use self::seal::{Seal, SealedBody};
+use self::skew::Skew;
 pub use self::tls::{Identity, TlsError};
 use super::clock::Clock;
 use super::dice::Dice;
@@ -50,6 +58,8 @@ pub struct GatewayConfig {
     pub extra_roots: Option<Vec<u8>>,
     /// The client certificate, for the calls that need it.
     pub identity: Option<Identity>,
+    /// Where the gateway's own certificates are kept, in a dialect that has some.
+    pub keys_file: Option<PathBuf>,
     /// For `connect_timeout`, `pay_timeout` and `query_timeout`.
     pub policy: Policy,
 }
@@ -97,6 +107,8 @@ pub struct Gateway {
     hosts: Mutex<Hosts>,
     pace: Mutex<Pace>,
     warmed: Mutex<Option<Tick>>,
+    keys: Keys,
+    skew: Mutex<Skew>,
 }
 
 impl Gateway {
@@ -119,6 +131,7 @@ impl Gateway {
             None => None,
         };
         Ok(Self {
+            keys: Keys::new(dialect.as_ref(), config.keys_file.as_deref()),
             dialect,
             clock,
             dice,
@@ -130,16 +143,19 @@ impl Gateway {
             hosts: Mutex::default(),
             pace: Mutex::default(),
             warmed: Mutex::default(),
+            skew: Mutex::default(),
         })
     }
 
     /// Says `call` and waits for what comes back, at most `pay_timeout` or `query_timeout` in all.
     ///
-    /// Each host is tried at most once. A pay goes to the other host only if provably nothing left for the first;
-    /// everything else may, because it can be repeated.
+    /// Each host is tried at most once. A pay goes to the other host only if provably nothing left for the first, and so
+    /// does a refund, because WeChat wants a minute between two of one order; everything else may, because it can be
+    /// repeated.
     pub async fn exchange(&self, call: &Call) -> Exchange {
         let begun = self.clock.tick();
         let is_pay = call.ask.op() == Op::Pay;
+        let once = matches!(call.ask.op(), Op::Pay | Op::Refund);
         let limit = if is_pay { self.policy.pay_timeout } else { self.policy.query_timeout };
         let Some(wait) = lock(&self.pace).take(is_pay, begun) else {
             return Exchange { sent_at: None, result: Err(Doubt::NotSent(NotSent::Busy)) };
@@ -147,16 +163,20 @@ impl Gateway {
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
+        let left = limit.saturating_sub(self.clock.tick().since(begun));
+        if let Err(why) = self.have_keys(left.checked_div(2).unwrap_or(left)).await {
+            return Exchange { sent_at: None, result: Err(Doubt::NotSent(why)) };
+        }
         let host = lock(&self.hosts).preferred(self.clock.tick());
         let left = limit.saturating_sub(self.clock.tick().since(begun));
         if self.fallback.is_none() {
             return self.once(&self.first, Host::First, call, left).await;
         }
-        // A host that is merely slow must leave the other one time to answer. A pay has no second chance to keep time
-        // for once it has left, and before that connect_timeout ends the first.
-        let share = if is_pay { left } else { left.checked_div(2).unwrap_or(left) };
+        // A host that is merely slow must leave the other one time to answer. What leaves once has no second chance to
+        // keep time for, and before it has left connect_timeout ends the first.
+        let share = if once { left } else { left.checked_div(2).unwrap_or(left) };
         let one = self.once(self.url(host), host, call, share).await;
-        if !may_go_on(is_pay, &one) {
+        if !may_go_on(once, &one) {
             return one;
         }
         let left = limit.saturating_sub(self.clock.tick().since(begun));
@@ -166,9 +186,11 @@ impl Gateway {
 
     /// Opens a connection ahead of the first pay, so that the customer does not wait for a handshake. Costs nothing
     /// when one was opened just now; whatever comes back is ignored.
+    ///
     /// # Errors
     /// When nobody could be reached; the next call will try again all the same.
     pub async fn warm(&self) -> Result<(), NotSent> {
+        self.have_keys(self.policy.query_timeout).await?;
         let now = self.clock.tick();
         {
             let mut warmed = lock(&self.warmed);
@@ -187,7 +209,8 @@ impl Gateway {
                 hosts.missed(host, self.clock.tick());
                 Err(doubt::not_sent(&error))
             }
-            Ok(Ok(_)) => {
+            Ok(Ok(reply)) => {
+                lock(&self.skew).learn(&reply, self.clock.wall());
                 hosts.reached(host);
                 Ok(())
             }
@@ -206,8 +229,8 @@ impl Gateway {
 
     /// One call to one host, at most `limit` long.
     async fn once(&self, base: &Url, host: Host, call: &Call, limit: Duration) -> Exchange {
-        let stamp = Stamp { nonce: self.dice.nonce(), time: self.clock.wall() };
-        let request = self.dialect.write(call, &stamp);
+        let begun = self.clock.tick();
+        let request = self.dialect.write(call, &self.stamp());
         let unsent = |why| Exchange { sent_at: None, result: Err(Doubt::NotSent(why)) };
         let client = match &self.certified {
             Some(certified) if request.needs_certificate => certified,
@@ -225,7 +248,10 @@ impl Gateway {
             sent_at = None;
         }
         let result = match outcome {
-            Ok(Ok(reply)) => self.dialect.read(call.ask.op(), &call.order, &reply).map_err(Doubt::Distrust),
+            Ok(Ok(reply)) => {
+                let left = limit.saturating_sub(self.clock.tick().since(begun));
+                self.judge(call, &reply, left).await.map_err(Doubt::Distrust)
+            }
             Ok(Err(Failure::Reply(distrust))) => Err(Doubt::Distrust(distrust)),
             Ok(Err(Failure::Transport(error))) if sent_at.is_none() => Err(Doubt::NotSent(doubt::not_sent(&error))),
             Ok(Err(Failure::Transport(error))) => Err(Doubt::NoAnswer(doubt::no_answer(&error))),
@@ -234,6 +260,24 @@ impl Gateway {
         };
         self.learn(host, &result);
         Exchange { sent_at, result }
+    }
+
+    /// Learns from a reply what needs no signature: the gateway's clock, and that there are too many calls.
+    fn heed(&self, reply: &HttpReply) {
+        lock(&self.skew).learn(reply, self.clock.wall());
+        if reply.status == 429 {
+            lock(&self.pace).throttled(self.clock.tick());
+        }
+    }
+
+    /// Seconds by which our clock is ahead of the gateway's, negative when it is behind; none before its first reply.
+    #[must_use]
+    pub fn clock_ahead(&self) -> Option<i64> {
+        lock(&self.skew).seconds()
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp { nonce: self.dice.nonce(), time: self.clock.wall() }
     }
 
     fn learn(&self, host: Host, result: &Result<Answer, Doubt>) {
@@ -273,15 +317,16 @@ fn is_throttled(answer: &Answer) -> bool {
             refusal.class() == Class::Throttled
         }
         Answer::Reverse(ReverseAnswer::NotDone { why, .. }) => *why == ReverseRefusal::SlowDown,
-        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) => false,
+        // A refund has limits of its own, an order's minute among them; they say nothing about other calls.
+        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) | Answer::RefundQuery(_) => false,
     }
 }
 
-/// Whether the other host may be tried.
-fn may_go_on(is_pay: bool, one: &Exchange) -> bool {
+/// Whether the other host may be tried. `once`: the call may leave for one host only.
+fn may_go_on(once: bool, one: &Exchange) -> bool {
     match one.result {
         Err(Doubt::NotSent(why)) => why.blames_host(),
-        Err(Doubt::NoAnswer(_)) => !is_pay,
+        Err(Doubt::NoAnswer(_)) => !once,
         // Somebody answered. What the other host would say is no better.
         Ok(_) | Err(Doubt::Distrust(_)) => false,
     }

@@ -4,17 +4,31 @@
 //! A scanner says what was scanned and how it is. Whether a lane wants a scan is not its business: it is asked to
 //! [drain](ScannerHandle::drain) when a lane is armed, and every scan carries the tick at which it was read.
 
+mod hid_pos;
+mod keyboard;
+mod name;
+mod node;
+mod reader;
 mod search;
 pub mod serial;
+mod sysfs;
+mod uevent;
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::scan::Scanned;
+pub use hid_pos::HidPosSettings;
+pub use name::{DeviceName, DeviceNameError, ScannerKind};
+pub use reader::{Raw, Watched, watch};
+pub use serial::SerialSettings;
+pub use sysfs::{Mode, Seen, Sysfs, UsbPiece};
+
+use crate::scan::{Framing, Scanned};
 use crate::words::{LaneId, Tick};
 
 /// A scanner, by its place in the configuration.
@@ -39,6 +53,77 @@ impl fmt::Display for ScannerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Which scanner is meant and how it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Which.
+    pub device: DeviceName,
+    /// How it is connected.
+    pub transport: Transport,
+    /// How a scan begins and ends. Of a HID POS scanner only the prefix counts.
+    pub framing: Framing,
+    /// Where devices are looked for that are not named by a path.
+    pub sysfs: Sysfs,
+}
+
+/// How a scanner is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// A serial line.
+    Serial(SerialSettings),
+    /// A keyboard of its own.
+    Keyboard,
+    /// USB HID POS.
+    HidPos(HidPosSettings),
+}
+
+impl Settings {
+    /// `device` as scanners of that kind are delivered.
+    #[must_use]
+    pub fn new(device: DeviceName, transport: Transport) -> Self {
+        let framing = match transport {
+            Transport::Serial(_) | Transport::HidPos(_) => Framing::default(),
+            Transport::Keyboard => Framing::keyboard(),
+        };
+        Self { device, transport, framing, sysfs: Sysfs::default() }
+    }
+
+    /// Of what kind it is.
+    #[must_use]
+    pub fn kind(&self) -> ScannerKind {
+        match self.transport {
+            Transport::Serial(_) => ScannerKind::Serial,
+            Transport::Keyboard => ScannerKind::Keyboard,
+            Transport::HidPos(_) => ScannerKind::HidPos,
+        }
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn reader::Device>, Health> {
+        Ok(match self.transport {
+            Transport::Serial(settings) => Box::new(serial::Line::open(settings, &self.framing, path)?),
+            Transport::Keyboard => Box::new(keyboard::Keyboard::open(&self.framing, path)?),
+            Transport::HidPos(settings) => Box::new(hid_pos::HidPos::open(settings, &self.framing, path)?),
+        })
+    }
+}
+
+/// Starts a thread that reads the scanner and calls `sink` with what it learns: its health first and at every change,
+/// and each scan the moment its last character is read. A `sink` that waits holds up this scanner and nothing else.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn start(
+    scanner: ScannerId,
+    lane: LaneId,
+    settings: Settings,
+    clock: impl Fn() -> Tick + Send + 'static,
+    sink: impl Fn(ScanEvent) + Send + 'static,
+) -> io::Result<ScannerHandle> {
+    ScannerHandle::start(scanner, move |shared| {
+        reader::Reader { scanner, lane, settings, clock, sink, shared, health: None }.run();
+    })
 }
 
 /// What a scanner's thread tells.
@@ -130,6 +215,12 @@ impl ScannerHandle {
         self.shared.drain.fetch_max(now.micros(), Ordering::AcqRel);
     }
 
+    /// When its thread last looked at its device. One that has not for seconds is held up.
+    #[must_use]
+    pub fn alive(&self) -> Tick {
+        Tick::from_micros(self.shared.alive.load(Ordering::Acquire))
+    }
+
     /// Asks the thread to end. Returns at once.
     pub fn stop(&self) {
         self.shared.life().stop = true;
@@ -162,6 +253,8 @@ impl Drop for ScannerHandle {
 struct Shared {
     /// The tick of the latest drain, in microseconds.
     drain: AtomicU64,
+    /// The tick at which the thread last came by, in microseconds.
+    alive: AtomicU64,
     life: Mutex<Life>,
     changed: Condvar,
 }
@@ -176,6 +269,10 @@ impl Shared {
     /// Up to when everything is to be thrown away.
     fn drained(&self) -> Tick {
         Tick::from_micros(self.drain.load(Ordering::Acquire))
+    }
+
+    fn is_alive(&self, at: Tick) {
+        self.alive.store(at.micros(), Ordering::Release);
     }
 
     fn stopped(&self) -> bool {

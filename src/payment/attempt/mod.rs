@@ -14,7 +14,7 @@ use crate::words::{CodeHint, OutRefundNo, Tick};
 /// The gateway counts its 15 s from the moment it created the order, a little after we sent it.
 const FENCE_MARGIN: Duration = Duration::from_millis(250);
 /// The edge answers every call within its time-out; this much later the attempt stops waiting for the edge itself.
-const EDGE_GRACE: Duration = Duration::from_secs(2);
+pub(in crate::payment) const EDGE_GRACE: Duration = Duration::from_secs(2);
 
 /// An attempt: one code, one `out_trade_no`, one pay.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ pub(super) type Move = (Attempt, Option<Ask>);
 impl Attempt {
     /// The one table. Rows read: stage + event (guard) → what becomes true.
     pub(in crate::payment) fn on(&self, event: &Event, cx: &Context<'_>) -> Move {
-        use Answer::{Pay, Query, Refund, Reverse};
+        use Answer::{Pay, Query, Refund, RefundQuery, Reverse};
         use Event::{Answered, Cancel, NoAnswer, NotSent, Recovered, Woke};
         use QueryAnswer as Q;
         use Stage::{Asking, Paying, Reversing, Settled};
@@ -230,7 +230,7 @@ impl Attempt {
             (Reversing(it), Answered(Query(_))) => self.reverse_later(&it.alive(), cx),
             (Reversing(it), Answered(Reverse(answer))) => self.alarmed_by(answer).confirm(&it.heard(answer), cx),
             (Reversing(it), Answered(Refund(answer))) => self.confirm(&it.heard_refund(answer), cx),
-            (Reversing(it), Answered(Pay(_)) | NoAnswer | NotSent) => self.next_after_silence(it, cx),
+            (Reversing(it), Answered(Pay(_) | RefundQuery(_)) | NoAnswer | NotSent) => self.next_after_silence(it, cx),
             (Reversing(it), Woke) => self.reverse_when_due(it, cx),
             (Reversing(_), Cancel) => self.remember_cancel(),
             (Reversing(it), Recovered) => self.confirm(it, cx),

@@ -8,7 +8,7 @@ use super::{
 use crate::payment::answer::{
     Answer, Class, QueryAnswer, Receipt, RefundAnswer, Refusal, ReverseAnswer, ReverseRefusal,
 };
-use crate::payment::call::{Ask, Op};
+use crate::payment::call::{Ask, Op, Terms};
 use crate::payment::record::AttemptRecord;
 use crate::words::Tick;
 
@@ -160,7 +160,8 @@ impl Attempt {
         next.alarm = next.alarm.or(Some(Alarm::Unresolved));
         let refunds = it.refunds.saturating_add(1);
         next.stage = Stage::Reversing(Reversing { refunds, turn: cx.out(Op::Refund), slow: false, ..it.clone() });
-        (next, Some(Ask::Refund(self.refund_no.clone())))
+        let terms = Terms { out_refund_no: self.refund_no.clone(), amount: self.order.amount, reason: None };
+        (next, Some(Ask::Refund(terms)))
     }
 
     pub(super) fn confirm(&self, it: &Reversing, cx: &Context<'_>) -> Move {
@@ -185,7 +186,7 @@ impl Attempt {
     pub(super) fn next_after_silence(&self, it: &Reversing, cx: &Context<'_>) -> Move {
         match it.turn {
             Turn::Out(Op::Reverse | Op::Refund, _) => self.confirm(it, cx),
-            Turn::Out(Op::Query | Op::Pay, _) | Turn::Wait(_) => self.reverse_later(it, cx),
+            Turn::Out(Op::Query | Op::RefundQuery | Op::Pay, _) | Turn::Wait(_) => self.reverse_later(it, cx),
         }
     }
 
@@ -378,7 +379,7 @@ impl Reversing {
     }
 
     pub(super) fn heard_refund(&self, answer: &RefundAnswer) -> Self {
-        Self { slow: matches!(answer, RefundAnswer::NotDone(_)), ..self.clone() }
+        Self { slow: matches!(answer, RefundAnswer::NotDone { .. }), ..self.clone() }
     }
 
     /// Tried in vain too often, called useless, or left to a refund: a person must look, whatever other alarm there is.

@@ -1,10 +1,14 @@
-# English. A customer's text: the heading; .detail, a second line; .again, the second line after a refused code;
-# .short, the heading where there are 20 columns and it does not fit.
+# English. A customer's text: the heading; .detail, a second line; .again and below, the second line after a code that
+# did not pay; .short, the heading where there are 20 columns and it does not fit.
 
 customer-idle = Welcome
 customer-armed = Please show your payment code
     .short = Show payment code
     .again = Try another code
+    .wallet = Please use WeChat
+    .page = Open Money in WeChat
+    .refresh = Refresh the code
+    .reread = Please show it again
 customer-submitting = Processing
     .detail = One moment, please
 customer-customer_paying = Confirm on your phone
@@ -35,6 +39,8 @@ cashier-submitting = Please wait. The payment is on its way to WeChat.
 cashier-customer_paying = The customer confirms on the phone. Wait; do not scan again.
 cashier-verifying = Checking with WeChat. Do not scan again, and do not hand over the goods.
 cashier-paid = Paid. Hand over the goods.
+cashier-partially_refunded = Paid; a part was given back to the customer.
+cashier-refunded = All of it was given back to the customer. Do not hand over the goods.
 cashier-declined = Not paid, and nothing was taken. Start a new payment, or take it another way.
 cashier-reversing = The payment is being returned. Do not hand over the goods, and do not charge again.
 cashier-reversed = Not paid, and nothing is owed: anything charged has been returned. Start a new payment if the customer still wants to pay.
@@ -76,6 +82,21 @@ cashier-declined-RATE_LIMITED = WeChat is busy; nothing was taken. Wait a minute
 cashier-declined-NOT_SENT = WeChat could not be reached, and nothing was sent. Check the network, then start a new payment.
 cashier-declined-RETURN_CODE_FAIL = WeChat did not accept the request, and nothing was taken. Start a new payment; call support if it happens again.
 cashier-declined-generic = WeChat refused the payment, and nothing was taken. Start a new payment, or take it another way.
+
+refund-requested = Not given back yet: WeChat is being asked. Nothing to do; do not refund again.
+refund-requested-NOTENOUGH = Not given back yet: the shop's account at WeChat does not hold enough, because refunds come out of today's sales. The terminal tries again every hour; topping up the account in the merchant portal helps. Do not refund again.
+refund-requested-NOT_SENT = Not given back yet: WeChat cannot be reached. The terminal tries again by itself; do not refund again.
+refund-requested-FREQUENCY_LIMITED = Not given back yet: WeChat asks to slow down. The terminal tries again by itself; do not refund again.
+refund-processing = WeChat has accepted it. The money reaches a balance within minutes and a card within five working days.
+refund-refunded = Given back: the customer has the money.
+refund-failed = Not given back: WeChat refused it, and the money is still with the shop. Refund again under a new refund_ref once the reason is cured, or give it back by hand.
+refund-failed-REFUNDCLOSE = Not given back: WeChat closed the refund, and the money is still with the shop. Refund again under a new refund_ref, or give it back by hand.
+refund-failed-TRADE_OVERDUE = Not given back: the payment is more than a year old, and WeChat no longer refunds it. Give the money back by hand.
+refund-failed-USER_ACCOUNT_ABNORMAL = Not given back: the customer's WeChat account is closed or blocked. Give the money back by hand.
+refund-needs_attention = It is not certain whether the money went back. Call the supervisor: look the refund up in the merchant portal by its out_refund_no. The terminal keeps asking; do not refund again.
+refund-needs_attention-CHANGE = WeChat could not reach the customer's card: the money lies in the merchant's account. Give it back by hand in the merchant portal, then acknowledge this refund.
+refund-needs_attention-NOTENOUGH = Not given back for days: the shop's account at WeChat does not hold enough. Top it up in the merchant portal. The terminal keeps trying; do not refund again.
+refund-needs_attention-OUT_REFUND_NO_USED = WeChat knows this refund's number with other values. Call support: look it up in the merchant portal by its out_refund_no. The terminal sends nothing more; do not refund again.
 
 notice-alipay = This is an Alipay code. Ask the customer for the payment code in WeChat.
 notice-unionpay = This is a UnionPay code. Ask the customer for the payment code in WeChat.

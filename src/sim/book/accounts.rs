@@ -98,13 +98,23 @@ impl Book {
     /// Gives `minor` back to the payer; no more than is there.
     pub(super) fn give_back(&mut self, index: usize, minor: u64, then: State) {
         let now = self.now;
-        let Some(order) = self.orders.get_mut(index) else { return };
+        if self.move_back(index, minor)
+            && let Some(order) = self.orders.get_mut(index)
+        {
+            order.enter(then, now);
+        }
+    }
+
+    /// The movement itself. False when there was nothing to move.
+    pub(super) fn move_back(&mut self, index: usize, minor: u64) -> bool {
+        let now = self.now;
+        let Some(order) = self.orders.get_mut(index) else { return false };
         let minor = minor.min(order.net());
         let amount = order.amount().and_then(|total| Money::new(minor, total.currency()).ok());
-        let Some(amount) = amount.filter(|amount| amount.minor() > 0) else { return };
+        let Some(amount) = amount.filter(|amount| amount.minor() > 0) else { return false };
         order.returned = order.returned.saturating_add(minor);
-        order.enter(then, now);
         self.entries.push(Entry { at: now, order: index, from: Account::Merchant, to: Account::Payers, amount });
+        true
     }
 
     fn balances(&self) -> BTreeMap<(Account, Currency), i128> {
@@ -128,7 +138,11 @@ fn agrees_with_its_state(order: &Order) -> Result<(), String> {
         Some(State::NotPay | State::UserPaying | State::Accept | State::PayError) => order.charged == 0,
         Some(State::Success) => order.charged == total && order.returned == 0,
         Some(State::Revoked | State::Closed) => order.net() == 0,
-        Some(State::Refund) => order.charged == total && order.returned > 0 && order.returned <= order.charged,
+        // A refund that was closed leaves an order that was refunded, and its money with the merchant.
+        Some(State::Refund) => {
+            let shown = order.returned > 0 || order.refunds > 0;
+            order.charged == total && shown && order.returned.saturating_add(order.held) <= order.charged
+        }
     };
     if fits { Ok(()) } else { Err(format!("{}: the money does not fit its state", order.out_trade_no())) }
 }

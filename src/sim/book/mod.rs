@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::words::{Money, Tick};
 
 mod accounts;
+mod movements;
 mod order;
 mod pay;
 mod plan;
@@ -15,12 +16,15 @@ mod reverse;
 mod violations;
 
 pub use accounts::{Account, Entry};
+pub use movements::{Movement, MovementKind};
 pub use order::{Order, Received, State, Transaction};
 pub use pay::{PayOutcome, PayRequest};
-pub use plan::{Code, Fate, Plan, RefundPlan, ReversePlan, Rules, Say, UnknownReverse};
-pub use refund::{Refund, RefundOutcome, RefundRequest};
+pub use plan::{Code, Fate, Plan, RefundFate, RefundPlan, ReversePlan, Rules, Say, UnknownReverse};
+pub use refund::{Refund, RefundOutcome, RefundRequest, RefundState};
 pub use reverse::ReverseOutcome;
 pub use violations::{Kind, Violation, Violations};
+
+use refund::AskedRefund;
 
 /// The endpoints, by what they are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
@@ -36,10 +40,12 @@ pub enum Op {
     Refund,
     /// Query Refund.
     RefundQuery,
+    /// Download a day's statement.
+    Statement,
 }
 
 impl Op {
-    /// All of them, in the order of a payment's life.
+    /// Those about an order, in the order of a payment's life.
     pub const ALL: [Self; 5] = [Self::Pay, Self::Query, Self::Reverse, Self::Refund, Self::RefundQuery];
 
     /// The word used in fault rules and in the books.
@@ -51,6 +57,7 @@ impl Op {
             Self::Reverse => "reverse",
             Self::Refund => "refund",
             Self::RefundQuery => "refundquery",
+            Self::Statement => "statement",
         }
     }
 }
@@ -64,6 +71,9 @@ pub struct Book {
     numbers: BTreeMap<String, usize>,
     codes: BTreeMap<u64, ShownCode>,
     refunds: BTreeMap<String, Refund>,
+    /// Every refund number that was ever asked for.
+    asked_refunds: BTreeMap<String, AskedRefund>,
+    refunds_due: BTreeSet<(Tick, String)>,
     due: BTreeSet<(Tick, usize, Due)>,
     entries: Vec<Entry>,
     violations: Violations,
@@ -123,6 +133,8 @@ impl Book {
             numbers: BTreeMap::new(),
             codes: BTreeMap::new(),
             refunds: BTreeMap::new(),
+            asked_refunds: BTreeMap::new(),
+            refunds_due: BTreeSet::new(),
             due: BTreeSet::new(),
             entries: Vec::new(),
             violations: Violations::default(),
@@ -140,8 +152,18 @@ impl Book {
         self.rules = rules;
     }
 
-    /// Lets time pass: payers confirm or give up, and unpaid orders are revoked, each at its own moment.
+    /// Lets time pass: payers confirm or give up, unpaid orders are revoked and refunds end, each at its own moment.
     pub fn advance(&mut self, now: Tick) {
+        while let Some((at, number)) = self.refunds_due.first().cloned().filter(|(at, _)| *at <= now) {
+            self.advance_orders(at);
+            self.refunds_due.remove(&(at, number.clone()));
+            self.now = self.now.max(at);
+            self.refund_falls_due(&number);
+        }
+        self.advance_orders(now);
+    }
+
+    fn advance_orders(&mut self, now: Tick) {
         while let Some((at, index, due)) = self.due.first().copied().filter(|(at, _, _)| *at <= now) {
             self.due.remove(&(at, index, due));
             self.now = self.now.max(at);
@@ -150,10 +172,17 @@ impl Book {
         self.now = self.now.max(now);
     }
 
+    /// The latest moment it knows of.
+    #[must_use]
+    pub fn now(&self) -> Tick {
+        self.now
+    }
+
     /// When something happens by itself next.
     #[must_use]
     pub fn next_due(&self) -> Option<Tick> {
-        self.due.first().map(|(at, _, _)| *at)
+        let order = self.due.first().map(|(at, _, _)| *at);
+        [order, self.refunds_due.first().map(|(at, _)| *at)].into_iter().flatten().min()
     }
 
     /// Says that `code` was on a phone's screen at `now`: its life begins at the earliest moment anyone saw it.

@@ -121,7 +121,12 @@ pub struct Order {
     pub(super) charge_planned: bool,
     pub(super) charged: u64,
     pub(super) returned: u64,
+    /// On its way back to the payer, or lying with the merchant for a person: no longer free for a refund.
+    pub(super) held: u64,
+    /// When a refund was last accepted.
     pub(super) last_refund: Option<Tick>,
+    /// When the terminal last let go of one.
+    pub(super) last_refund_call: Option<Tick>,
     pub(super) refunds: u32,
     counts: [u32; Op::ALL.len()],
     received: Vec<Received>,
@@ -143,7 +148,9 @@ impl Order {
             charge_planned: false,
             charged: 0,
             returned: 0,
+            held: 0,
             last_refund: None,
+            last_refund_call: None,
             refunds: 0,
             counts: [0; Op::ALL.len()],
             received: Vec::new(),
@@ -252,6 +259,12 @@ impl Order {
     #[must_use]
     pub fn returned(&self) -> u64 {
         self.returned
+    }
+
+    /// Neither with the payer nor free: refunds that are processing, and those that go back by hand.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held
     }
 
     /// Charged minus returned.

@@ -27,8 +27,10 @@ pub struct Rules {
     pub refund_spacing: Duration,
     /// No refund later than this after the order was made. 365 days.
     pub refund_window: Duration,
-    /// A refund is PROCESSING for this long. The money is out of the merchant's account from the start.
+    /// A refund is PROCESSING for this long. The merchant cannot use the money from the start.
     pub refund_takes: Duration,
+    /// A day's statement can be had at any moment; otherwise from 10:00 of the next day.
+    pub statements_at_once: bool,
 }
 
 impl Default for Rules {
@@ -44,6 +46,7 @@ impl Default for Rules {
             refund_spacing: Duration::from_secs(60),
             refund_window: Duration::from_secs(365 * 24 * 60 * 60),
             refund_takes: Duration::ZERO,
+            statements_at_once: false,
         }
     }
 }
@@ -161,4 +164,17 @@ pub enum RefundPlan {
     Refuses(Code),
     /// Does what the rules say, and answers FAIL with this code.
     Hides(Code),
+    /// Accepts it by the rules, and ends it so.
+    Ends(RefundFate),
+}
+
+/// What becomes of a refund that was accepted, this long after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefundFate {
+    /// SUCCESS: the payer has the money.
+    Arrives(Duration),
+    /// REFUNDCLOSE: the money is the merchant's again.
+    Closes(Duration),
+    /// CHANGE: the payer's card is dead; the merchant holds the money for a person to give it back.
+    Changes(Duration),
 }

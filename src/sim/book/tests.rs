@@ -140,17 +140,62 @@ fn a_replica_may_answer_what_was_true_a_while_ago() {
 fn a_refund_number_is_one_refund_and_the_sum_never_passes_the_total() {
     let mut book = Book::new(Rules::default());
     book.pay(&request("order-1", "c1"), at(0), &Plan::PAYS);
-    let ask = |no, refund| RefundRequest { out_trade_no: "order-1", out_refund_no: no, total: 8800, refund };
+    let ask = |no, refund| refund_request("order-1", no, refund);
     let first = book.refund(&ask("r1", 800), at(1), &RefundPlan::Honest);
     assert_eq!(book.refund(&ask("r1", 800), at(2), &RefundPlan::Honest), first);
     assert_eq!(book.net("order-1"), 8000);
     let refused = |code: &'static str| RefundOutcome::Refused { err_code: code.into() };
     assert_eq!(book.refund(&ask("r1", 801), at(3), &RefundPlan::Honest), refused("REFUND_FEE_MISMATCH"));
     assert_eq!(book.refund(&ask("r2", 8000), at(30), &RefundPlan::Honest), refused("INVALID_REQ_TOO_MUCH"));
-    assert_eq!(book.refund(&ask("r2", 8001), at(90), &RefundPlan::Honest), refused("INVALID_REQUEST"));
+    assert_eq!(book.refund(&ask("r3", 8001), at(90), &RefundPlan::Honest), refused("INVALID_REQUEST"));
     assert!(matches!(book.refund(&ask("r2", 8000), at(90), &RefundPlan::Honest), RefundOutcome::Accepted { .. }));
     assert_eq!(book.net("order-1"), 0);
     assert_eq!(book.violations().count(Kind::RefundNumberReused), 1);
+}
+
+#[test]
+fn a_refund_on_its_way_is_neither_the_payers_nor_free() {
+    let mut book = Book::new(Rules { refund_takes: 30 * S, ..Rules::default() });
+    book.pay(&request("order-1", "c1"), at(0), &Plan::PAYS);
+    book.refund(&refund_request("order-1", "r1", 8000), at(1), &RefundPlan::Honest);
+    let state = |book: &Book, no: &str| book.refund_by(no).map(Refund::state);
+    assert_eq!(state(&book, "r1"), Some(RefundState::Processing));
+    assert_eq!((book.net("order-1"), book.order("order-1").map(Order::held)), (8800, Some(8000)));
+    let refused = RefundOutcome::Refused { err_code: "INVALID_REQUEST".into() };
+    assert_eq!(book.refund(&refund_request("order-1", "r2", 801), at(70), &RefundPlan::Honest), refused);
+    assert_eq!(state(&book, "r1"), Some(RefundState::Success));
+    assert_eq!((book.net("order-1"), book.order("order-1").map(Order::held)), (800, Some(0)));
+    assert_eq!(book.refund_by("r1").and_then(Refund::arrived), Some(at(31)));
+    let seen = book.refund_query("order-1", at(71), 45 * S);
+    assert_eq!(seen.iter().map(|(_, state)| *state).collect::<Vec<_>>(), [RefundState::Processing], "45 s behind");
+    book.audit().expect("the books balance");
+}
+
+#[test]
+fn a_closed_refund_frees_its_money_and_a_changed_one_does_not() {
+    for (fate, free) in [(RefundFate::Closes(3 * S), true), (RefundFate::Changes(3 * S), false)] {
+        let mut book = Book::new(Rules::default());
+        book.pay(&request("order-1", "c1"), at(0), &Plan::PAYS);
+        book.refund(&refund_request("order-1", "r1", 8800), at(1), &RefundPlan::Ends(fate));
+        let again = book.refund(&refund_request("order-1", "r2", 8800), at(70), &RefundPlan::Honest);
+        assert_eq!(matches!(again, RefundOutcome::Accepted { .. }), free, "{fate:?}");
+        assert_eq!(book.net("order-1"), if free { 0 } else { 8800 });
+        assert_eq!(seen(&mut book, "order-1", 71), Some(State::Refund));
+        book.audit().expect("the books balance");
+    }
+}
+
+#[test]
+fn two_refunds_of_an_order_within_a_minute_are_noted_by_when_they_were_sent() {
+    let mut book = Book::new(Rules::default());
+    book.pay(&request("order-1", "c1"), at(0), &Plan::PAYS);
+    let sent = |no, sent| RefundRequest { sent: at(sent), ..refund_request("order-1", no, 100) };
+    book.refund(&sent("r1", 10), at(65), &RefundPlan::Honest);
+    book.refund(&sent("r2", 70), at(71), &RefundPlan::Honest);
+    assert!(book.violations().is_empty(), "the network held the first one back");
+    book.refund(&RefundRequest { copy: true, ..sent("r2", 70) }, at(72), &RefundPlan::Honest);
+    book.refund(&sent("r2", 129), at(129), &RefundPlan::Honest);
+    assert_eq!(book.violations().count(Kind::RefundTooSoon), 1);
 }
 
 #[test]
@@ -159,7 +204,7 @@ fn past_the_window_only_a_refund_takes_the_money_back() {
     book.pay(&request("order-1", "c1"), at(0), &Plan::PAYS);
     let over = ReverseOutcome::Refused { err_code: "REVERSE_EXPIRE".into(), recall: false };
     assert_eq!(book.reverse("order-1", at(61), &ReversePlan::Honest), over);
-    let refund = RefundRequest { out_trade_no: "order-1", out_refund_no: "r1", total: 8800, refund: 8800 };
+    let refund = refund_request("order-1", "r1", 8800);
     book.refund(&refund, at(62), &RefundPlan::Honest);
     assert_eq!(seen(&mut book, "order-1", 63), Some(State::Refund));
     assert_eq!(book.net("order-1"), 0);
@@ -231,8 +276,14 @@ fn step(book: &mut Book, op: u8, (order, code): (u8, u8), now: u64, choice: u8) 
         5 => {
             let number = format!("refund-{code}");
             let refund = 1100 * (u64::from(choice) + 1);
-            let ask = RefundRequest { out_trade_no: &no, out_refund_no: &number, total: 8800, refund };
-            let plans = [RefundPlan::Honest, RefundPlan::Hides("SYSTEMERROR".into())];
+            let ask = refund_request(&no, &number, refund);
+            let plans = [
+                RefundPlan::Honest,
+                RefundPlan::Hides("SYSTEMERROR".into()),
+                RefundPlan::Ends(RefundFate::Arrives(30 * S)),
+                RefundPlan::Ends(RefundFate::Closes(5 * S)),
+                RefundPlan::Ends(RefundFate::Changes(5 * S)),
+            ];
             book.refund(&ask, at(now), &plans[usize::from(choice) % plans.len()]);
         }
         _ if choice.is_multiple_of(2) => drop(book.payer_confirms(&no, at(now))),
@@ -262,6 +313,11 @@ fn request<'a>(out_trade_no: &'a str, auth_code: &'a str) -> PayRequest<'a> {
     let amount = Money::new(8800, "HKD".parse().expect("a currency")).expect("an amount");
     let sent = Tick::from_micros(u64::MAX); // as it arrives
     PayRequest { out_trade_no, auth_code, amount, mch_id: "1", sub_mch_id: "2", attach: "a", sent, copy: false }
+}
+
+fn refund_request<'a>(out_trade_no: &'a str, out_refund_no: &'a str, refund: u64) -> RefundRequest<'a> {
+    let sent = Tick::from_micros(u64::MAX); // as it arrives
+    RefundRequest { out_trade_no, out_refund_no, total: 8800, refund, desc: "", sent, copy: false }
 }
 
 fn at(seconds: u64) -> Tick {

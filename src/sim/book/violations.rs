@@ -20,6 +20,8 @@ pub enum Kind {
     CodeReused,
     /// A refund number was used again, with other parameters.
     RefundNumberReused,
+    /// Two refunds of one order were sent within a minute.
+    RefundTooSoon,
     /// `/secapi/` was called without the client certificate.
     NoCertificate,
     /// A request's signature is missing or wrong.
@@ -38,6 +40,7 @@ impl Kind {
             Self::PayRepeated => "pay_repeated",
             Self::CodeReused => "code_reused",
             Self::RefundNumberReused => "refund_number_reused",
+            Self::RefundTooSoon => "refund_too_soon",
             Self::NoCertificate => "no_certificate",
             Self::BadSignature => "bad_signature",
             Self::MissingField => "missing_field",

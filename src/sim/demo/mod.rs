@@ -19,7 +19,7 @@ pub struct DemoArgs {
     #[arg(long)]
     keep: bool,
     /// The dialect to speak
-    #[arg(long, default_value = "v2", value_parser = ["v2"])]
+    #[arg(long, default_value = "v2", value_parser = ["v2", "v3"])]
     api: String,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Sale {
 /// # Errors
 /// When something that has nothing to do with money goes wrong: no port, no temporary folder, a daemon that ends.
 pub async fn run(args: &DemoArgs) -> anyhow::Result<bool> {
-    let mut shop = Shop::open().await?;
+    let mut shop = Shop::open(&args.api).await?;
     tell("");
     tell(&format!("  gateway   {} (simulated, with its own books)", shop.gateway_address()));
     tell(&format!("  terminal  {}", shop.daemon_words()));

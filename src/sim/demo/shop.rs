@@ -35,8 +35,8 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    /// Opens a gateway with TLS, plugs a scanner in and starts the daemon.
-    pub(super) async fn open() -> anyhow::Result<Self> {
+    /// Opens a gateway with TLS, plugs a scanner in and starts the daemon, which speaks `api`.
+    pub(super) async fn open(api_version: &str) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("shroff-demo-").tempdir()?;
         let options = Options {
             https: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
@@ -50,6 +50,7 @@ impl Shop {
         let token = token()?;
         private(&folder.path().join("token"), token.as_bytes())?;
         private(&folder.path().join("v2.key"), merchant.key.as_bytes())?;
+        private(&folder.path().join("apiv3.key"), merchant.v3_key.as_bytes())?;
         for name in ["apiclient_key.pem", "apiclient_cert.pem"] {
             let path = folder.path().join(name);
             let text = std::fs::read(&path)?;
@@ -57,7 +58,7 @@ impl Shop {
             private(&path, &text)?;
         }
         let https = gateway.https().context("the simulated gateway has no TLS")?;
-        let config = config(&merchant.mch_id, &merchant.appid, https, api, scanner.link());
+        let config = config(api_version, &merchant.mch_id, &merchant.appid, https, api, scanner.link());
         private(&folder.path().join("config.toml"), config.as_bytes())?;
         let pos = Pos::new(format!("http://{api}"), token)?;
         let role = Role::find()?;
@@ -233,7 +234,14 @@ fn private(path: &Path, text: &[u8]) -> std::io::Result<()> {
 }
 
 /// The waits are as short as the policy allows; the product's own limits stay.
-fn config(mch_id: &str, appid: &str, gateway: SocketAddr, api: SocketAddr, scanner: &Path) -> String {
+fn config(
+    api_version: &str,
+    mch_id: &str,
+    appid: &str,
+    gateway: SocketAddr,
+    api: SocketAddr,
+    scanner: &Path,
+) -> String {
     format!(
         r#"[terminal]
 id = "DEMO"
@@ -245,6 +253,7 @@ mcc = "1001"
 description = "Demo shop"
 
 [gateway]
+api = "{api_version}"
 base_url = "https://{gateway}"
 ca_file = "ca.pem"
 appid = "{appid}"
@@ -255,6 +264,11 @@ sign_type = "HMAC-SHA256"
 key_file = "v2.key"
 client_cert_file = "apiclient_cert.pem"
 client_key_file = "apiclient_key.pem"
+
+[gateway.v3]
+private_key_file = "apiclient_key.pem"
+client_cert_file = "apiclient_cert.pem"
+api_key_file = "apiv3.key"
 
 [policy]
 pay_timeout = 10

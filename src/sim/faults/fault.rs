@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sim::book::{Code, Fate};
+use super::sheet::Sheet;
+use crate::sim::book::{Code, Fate, RefundFate};
 
 /// One thing that goes wrong.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -16,6 +17,8 @@ pub enum Fault {
     Deed(Deed),
     /// In the reply's text.
     Forgery(Forgery),
+    /// In a statement's text.
+    Sheet(Sheet),
     /// On the way back.
     Delivery(Delivery),
 }
@@ -77,7 +80,17 @@ pub enum Deed {
         #[serde(default)]
         recall: bool,
     },
-    /// A query is answered from a replica that is behind.
+    /// What becomes of a refund that is accepted.
+    RefundFate {
+        /// Its kind.
+        refund: RefundWord,
+        /// How long it is processing.
+        #[serde(default)]
+        after_ms: u64,
+    },
+    /// A refund query is answered with all refunds of the order, ten at a time.
+    ListsAll,
+    /// A query or a refund query is answered from a replica that is behind.
     Stale {
         /// By this much.
         ms: u64,
@@ -96,6 +109,16 @@ pub enum FateWord {
     AsksForEver,
     AcceptsThenPays,
     NeverPays,
+}
+
+/// [`RefundFate`], as a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the variant of RefundFate with its name")]
+pub enum RefundWord {
+    Arrives,
+    Closes,
+    Changes,
 }
 
 /// What is wrong with a reply's text.
@@ -126,8 +149,12 @@ pub enum Forgery {
     WrongSubMch,
     /// `appid` is another's, and the signature fits.
     WrongAppid,
-    /// `trade_state` is one nobody has seen.
+    /// `trade_state` or `refund_status` is one nobody has seen.
     UnknownState,
+    /// The list of refunds begins at index 2 and has holes, and the signature fits.
+    Holes,
+    /// `refund_fee` is one unit more, and the signature fits.
+    WrongRefund,
     /// 100 more fields, all signed.
     ManyFields,
     /// The signature is made with another key.
@@ -136,6 +163,12 @@ pub enum Forgery {
     NoSign,
     /// The signature is of the other type.
     OtherSignType,
+    /// v3: the reply was signed ten minutes ago.
+    Replayed,
+    /// v3: the serial number is of no certificate.
+    UnknownSerial,
+    /// v3: the signature is WeChat's test of whether anybody verifies.
+    Probe,
     /// A field stands twice; the second time with another value.
     DuplicateField,
     /// A DOCTYPE in front.
@@ -215,9 +248,25 @@ impl From<Forgery> for Fault {
     }
 }
 
+impl From<Sheet> for Fault {
+    fn from(sheet: Sheet) -> Self {
+        Self::Sheet(sheet)
+    }
+}
+
 impl From<Delivery> for Fault {
     fn from(delivery: Delivery) -> Self {
         Self::Delivery(delivery)
+    }
+}
+
+impl RefundWord {
+    pub(super) fn after(self, after: Duration) -> RefundFate {
+        match self {
+            Self::Arrives => RefundFate::Arrives(after),
+            Self::Closes => RefundFate::Closes(after),
+            Self::Changes => RefundFate::Changes(after),
+        }
     }
 }
 

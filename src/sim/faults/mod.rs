@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::book::{Fate, Op, Say};
+use super::book::{Fate, Op, RefundFate, Say};
 
 mod fault;
 mod scenarios;
+mod sheet;
 
-pub use fault::{Arrival, Deed, Delivery, FateWord, Fault, Forgery};
+pub use fault::{Arrival, Deed, Delivery, FateWord, Fault, Forgery, RefundWord};
 pub use scenarios::{SCENARIOS, Scenario, scenario_of, table};
+pub use sheet::Sheet;
 
 /// How many rules may stand at once. Whoever adds more has forgotten to clear them.
 const RULES_MAX: usize = 1_000;
@@ -27,7 +29,7 @@ pub struct Rule {
     /// Only this kind of request; none: any.
     #[serde(default)]
     pub op: Option<Op>,
-    /// Only requests about this number; none: any.
+    /// Only requests about this number, or, of statements, about this `bill_date`; none: any.
     #[serde(default)]
     pub out_trade_no: Option<String>,
     /// Only pays with this code, and what follows about their order; none: any.
@@ -75,10 +77,16 @@ pub struct Course {
     pub fate: Option<Fate>,
     /// What is answered against the truth.
     pub says: Option<Says>,
+    /// What becomes of a refund; none: it arrives by the rules.
+    pub refund: Option<RefundFate>,
+    /// A refund query lists all refunds of its order.
+    pub lists_all: bool,
     /// How far behind a query looks.
     pub stale: Duration,
     /// In the text.
     pub forgeries: Vec<Forgery>,
+    /// In a statement's text.
+    pub sheets: Vec<Sheet>,
     /// On the way out.
     pub delivery: Delivery,
 }
@@ -113,8 +121,13 @@ impl Course {
         match fault {
             Fault::Arrival(arrival) => self.arrival = arrival,
             Fault::Forgery(forgery) => self.forgeries.push(forgery),
+            Fault::Sheet(sheet) => self.sheets.push(sheet),
             Fault::Delivery(delivery) => self.delivery = delivery,
             Fault::Deed(Deed::Fate { fate, after_ms }) => self.fate = Some(fate.after(Duration::from_millis(after_ms))),
+            Fault::Deed(Deed::RefundFate { refund, after_ms }) => {
+                self.refund = Some(refund.after(Duration::from_millis(after_ms)));
+            }
+            Fault::Deed(Deed::ListsAll) => self.lists_all = true,
             Fault::Deed(Deed::Stale { ms }) => self.stale = Duration::from_millis(ms),
             Fault::Deed(Deed::OnlyClaims { recall }) => self.says = Some(Says::OnlyClaims { recall }),
             Fault::Deed(Deed::ErrCode { code, does, recall }) => {

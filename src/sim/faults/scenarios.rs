@@ -2,7 +2,7 @@
 //! one. `13 0203 967967686076` is charged, and its reply is lost. Numbers that are not listed pay at once.
 
 use super::super::book::{Code, Op};
-use super::{Arrival, Deed, Delivery, FateWord, Fault, Forgery};
+use super::{Arrival, Deed, Delivery, FateWord, Fault, Forgery, RefundWord};
 
 /// What a payment code sets in motion.
 #[derive(Debug)]
@@ -158,6 +158,42 @@ pub static SCENARIOS: &[Scenario] = &[
     one(602, "pays; a refund's reply is lost", || vec![(Op::Refund, 1, delivery(Delivery::LoseReply))]),
     one(603, "pays; refunds say FREQUENCY_LIMITED twice", || vec![(Op::Refund, 2, refuses("FREQUENCY_LIMITED"))]),
     one(604, "pays; a refund says SYSTEMERROR, yet is done", || vec![(Op::Refund, 1, hides("SYSTEMERROR"))]),
+    one(605, "pays; a refund says SYSTEMERROR, and is not done", || vec![(Op::Refund, 1, refuses("SYSTEMERROR"))]),
+    one(606, "pays; a refund is lost, the connection closes", || vec![(Op::Refund, 1, arrival(Arrival::LoseRequest))]),
+    one(607, "pays; a refund takes 30 s", || vec![(Op::Refund, 0, refund(RefundWord::Arrives, 30))]),
+    one(608, "pays; refunds are closed after 3 s (REFUNDCLOSE)", || {
+        vec![(Op::Refund, 0, refund(RefundWord::Closes, 3))]
+    }),
+    one(609, "pays; the payer's card is dead (CHANGE)", || vec![(Op::Refund, 0, refund(RefundWord::Changes, 3))]),
+    one(610, "pays; a refund says TRADE_OVERDUE", || vec![(Op::Refund, 0, refuses("TRADE_OVERDUE"))]),
+    one(611, "pays; a refund says TRADE_OVERDUE, yet is done", || vec![(Op::Refund, 1, hides("TRADE_OVERDUE"))]),
+    one(612, "pays; a refund says USER_ACCOUNT_ABNORMAL", || vec![(Op::Refund, 0, refuses("USER_ACCOUNT_ABNORMAL"))]),
+    one(613, "pays; a refund says return_code=FAIL, yet is done", || vec![(Op::Refund, 1, return_fail(true))]),
+    one(614, "pays; a refund arrives twice", || vec![(Op::Refund, 1, arrival(Arrival::Doubled))]),
+    one(615, "pays; a refund says OUT_REFUND_NO_USED", || vec![(Op::Refund, 0, refuses("OUT_REFUND_NO_USED"))]),
+    one(621, "pays; refund queries list every refund, with holes", || {
+        vec![(Op::RefundQuery, 0, Fault::Deed(Deed::ListsAll)), (Op::RefundQuery, 0, forgery(Forgery::Holes))]
+    }),
+    one(622, "pays; refund queries list every refund", || vec![(Op::RefundQuery, 0, Fault::Deed(Deed::ListsAll))]),
+    one(623, "pays; three refund queries are wrongly signed", || {
+        vec![(Op::RefundQuery, 3, forgery(Forgery::WrongSign))]
+    }),
+    one(624, "pays; a refund query has another amount", || vec![(Op::RefundQuery, 1, forgery(Forgery::WrongRefund))]),
+    one(625, "pays; three refund queries say REFUNDNOTEXIST", || vec![(Op::RefundQuery, 3, refuses("REFUNDNOTEXIST"))]),
+    one(626, "pays; a refund_status nobody has seen, three times", || {
+        vec![(Op::RefundQuery, 3, forgery(Forgery::UnknownState))]
+    }),
+    one(627, "pays; refund queries are 3 s behind", || vec![(Op::RefundQuery, 0, stale(3))]),
+    // Signatures that only v3 has. In v2 nothing is wrong with these.
+    one(701, "v3: charged; signed ten minutes ago", || vec![(Op::Pay, 1, forgery(Forgery::Replayed))]),
+    one(702, "v3: charged; a serial number of no certificate", || vec![(Op::Pay, 1, forgery(Forgery::UnknownSerial))]),
+    one(703, "v3: charged; a test of whether signatures are checked", || vec![(Op::Pay, 1, forgery(Forgery::Probe))]),
+    one(704, "v3: pays after 8 s; three queries signed ten minutes ago", || {
+        vec![ASKED, (Op::Query, 3, forgery(Forgery::Replayed))]
+    }),
+    one(705, "must be reversed; two replies are not signed", || {
+        vec![HIDDEN, BEHIND, (Op::Reverse, 2, forgery(Forgery::NoSign))]
+    }),
 ];
 
 const ASKED: (Op, u32, Fault) = (Op::Pay, 1, fate(FateWord::AsksThenPays, 8));
@@ -170,6 +206,10 @@ const fn one(number: u16, title: &'static str, rules: fn() -> Vec<(Op, u32, Faul
 
 const fn fate(fate: FateWord, after_s: u64) -> Fault {
     Fault::Deed(Deed::Fate { fate, after_ms: after_s.saturating_mul(1_000) })
+}
+
+const fn refund(refund: RefundWord, after_s: u64) -> Fault {
+    Fault::Deed(Deed::RefundFate { refund, after_ms: after_s.saturating_mul(1_000) })
 }
 
 const fn stale(by_s: u64) -> Fault {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::sim::book::{Book, Op, Order, Rules, State as OrderState, UnknownReverse};
+use crate::sim::book::{Book, Op, Order, Refund, RefundState, Rules, State as OrderState, UnknownReverse};
 use crate::sim::faults::Rule;
 use crate::words::Tick;
 
@@ -38,9 +38,22 @@ pub(super) fn answer(state: &mut State, request: &Request, now: Tick) -> Reply {
             state.book.set_rules(rules);
             ok(&config(state.book.rules()))
         }),
+        ("GET", "/_sim/platform") => platform(state),
+        ("POST", "/_sim/platform") => with(request, |change: Manners| {
+            let Some(platform) = &mut state.platform else { return refuse(404, "start with --tls or --dir for v3") };
+            platform.ahead_s = change.clock_ahead_s.unwrap_or(platform.ahead_s);
+            platform.unsigned_errors = change.unsigned_errors.unwrap_or(platform.unsigned_errors);
+            if change.rotate && platform.rotate().is_err() {
+                return refuse(500, "no new key");
+            }
+            self::platform(state)
+        }),
         ("POST", path) => match path.strip_prefix("/_sim/orders/") {
             Some(number) => with(request, |force: Force| force_order(&mut state.book, number, &force, now)),
-            None => refuse(404, "no such thing"),
+            None => match path.strip_prefix("/_sim/refunds/") {
+                Some(number) => with(request, |end: End| end_refund(&mut state.book, number, &end, now)),
+                None => refuse(404, "no such thing"),
+            },
         },
         _ => refuse(404, "no such thing"),
     }
@@ -74,11 +87,34 @@ struct Force {
     action: Action,
 }
 
+/// What of v3's manners is to change.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Manners {
+    rotate: bool,
+    clock_ahead_s: Option<i64>,
+    unsigned_errors: Option<bool>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Action {
     Confirm,
     Fail,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct End {
+    action: RefundAction,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RefundAction {
+    Arrive,
+    Close,
+    Change,
 }
 
 /// What of the rules is to change; what is left out stays. For the three that can be absent, 0 means never.
@@ -94,6 +130,7 @@ struct Change {
     reverse_window_s: Option<u64>,
     refund_spacing_s: Option<u64>,
     refund_takes_s: Option<u64>,
+    statements_at_once: Option<bool>,
 }
 
 impl Change {
@@ -115,7 +152,18 @@ impl Change {
             refund_spacing: seconds(self.refund_spacing_s, old.refund_spacing),
             refund_takes: seconds(self.refund_takes_s, old.refund_takes),
             refund_window: old.refund_window,
+            statements_at_once: self.statements_at_once.unwrap_or(old.statements_at_once),
         }
+    }
+}
+
+fn platform(state: &State) -> Reply {
+    match &state.platform {
+        None => ok(&Value::Null),
+        Some(platform) => ok(&json!({
+            "serials": platform.serials(), "clock_ahead_s": platform.ahead_s,
+            "unsigned_errors": platform.unsigned_errors, "lists": platform.lists,
+        })),
     }
 }
 
@@ -130,6 +178,19 @@ fn force_order(book: &mut Book, number: &str, force: &Force, now: Tick) -> Reply
     }
 }
 
+fn end_refund(book: &mut Book, number: &str, end: &End, now: Tick) -> Reply {
+    let how = match end.action {
+        RefundAction::Arrive => RefundState::Success,
+        RefundAction::Close => RefundState::Closed,
+        RefundAction::Change => RefundState::Changed,
+    };
+    let done = book.refund_ends(number, how, now);
+    match book.refund_by(number).filter(|_| done) {
+        Some(known) => ok(&refund(known)),
+        None => refuse(404, "no refund of this number is processing"),
+    }
+}
+
 /// The books, for people and for tests. Times are milliseconds since the simulator began.
 pub(super) fn books(book: &Book, now: Tick) -> Value {
     let violations = book.violations();
@@ -140,18 +201,21 @@ pub(super) fn books(book: &Book, now: Tick) -> Value {
             "kind": violation.kind.word(), "at_ms": millis(violation.at), "out_trade_no": violation.out_trade_no,
         })
     });
-    let refunds = book.refunds().map(|refund| {
-        json!({
-            "out_refund_no": refund.out_refund_no, "out_trade_no": refund.out_trade_no,
-            "refund_id": refund.refund_id, "amount": refund.amount.minor(), "at_ms": millis(refund.at),
-        })
-    });
+    let refunds = book.refunds().map(refund);
     json!({
         "now_ms": millis(now),
         "orders": book.orders().iter().map(order).collect::<Value>(),
         "refunds": refunds.collect::<Value>(),
         "violations": { "counts": counts, "list": list.collect::<Value>() },
         "audit": book.audit().err(),
+    })
+}
+
+fn refund(refund: &Refund) -> Value {
+    json!({
+        "out_refund_no": refund.out_refund_no, "out_trade_no": refund.out_trade_no, "refund_id": refund.refund_id,
+        "amount": refund.amount.minor(), "state": refund.state().word(), "at_ms": millis(refund.at),
+        "arrived_ms": refund.arrived().map(millis),
     })
 }
 
@@ -171,6 +235,7 @@ fn order(order: &Order) -> Value {
         "transaction_id": order.transaction().map(|number| number.to_string()),
         "charged": order.charged(),
         "returned": order.returned(),
+        "held": order.held(),
         "net": order.net(),
         "created_ms": order.created().map(millis),
         "paid_ms": order.paid_at().map(millis),
@@ -201,6 +266,7 @@ fn config(rules: &Rules) -> Value {
         "reverse_window_s": rules.reverse_window.map_or(0, |wait| wait.as_secs()),
         "refund_spacing_s": rules.refund_spacing.as_secs(),
         "refund_takes_s": rules.refund_takes.as_secs(),
+        "statements_at_once": rules.statements_at_once,
     })
 }
 

@@ -8,7 +8,8 @@ use crate::words::{Tick, WallTime};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     began: Instant,
-    wall: WallTime,
+    /// What the wall clock showed then.
+    pub(super) wall: WallTime,
 }
 
 impl Clock {
@@ -21,9 +22,14 @@ impl Clock {
         Tick::default().after(self.began.elapsed())
     }
 
+    /// What the wall clock shows at `at`.
+    pub(super) fn wall(self, at: Tick) -> WallTime {
+        self.wall.after(at.since(Tick::default()))
+    }
+
     /// `yyyyMMddHHmmss` in UTC+8, as `time_end` wants it.
     pub(super) fn beijing(self, at: Tick, format: &str) -> String {
-        let wall = self.wall.after(at.since(Tick::default()));
+        let wall = self.wall(at);
         let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
         let stamp = jiff::Timestamp::from_millisecond(wall.millis()).unwrap_or_default();
         stamp.to_zoned(zone).strftime(format).to_string()

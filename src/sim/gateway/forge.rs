@@ -43,7 +43,7 @@ pub(super) fn html(status: u16, title: &str) -> Reply {
     Reply { status, headers: vec![("Content-Type", "text/html".to_owned())], body: page.into_bytes() }
 }
 
-fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
+pub(super) fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
     let fields = &mut answer.fields;
     let mut replace = |name: &str, value: &dyn Fn(&str) -> String| {
         if let Some(field) = fields.get_mut(name) {
@@ -61,7 +61,15 @@ fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
         Forgery::WrongMch => replace("mch_id", &|_| "1999999999".to_owned()),
         Forgery::WrongSubMch => drop(fields.insert("sub_mch_id".to_owned(), "1888888888".to_owned())),
         Forgery::WrongAppid => replace("appid", &|_| "wx9999999999999999".to_owned()),
-        Forgery::UnknownState => replace("trade_state", &|_| "NEVER_SEEN_BEFORE".to_owned()),
+        Forgery::UnknownState => {
+            replace("trade_state", &|_| "NEVER_SEEN_BEFORE".to_owned());
+            replace("refund_status_0", &|_| "NEVER_SEEN_BEFORE".to_owned());
+        }
+        Forgery::WrongRefund => {
+            replace("refund_fee", &|fee| fee.parse::<u64>().unwrap_or(0).saturating_add(1).to_string());
+            replace("refund_fee_0", &|fee| fee.parse::<u64>().unwrap_or(0).saturating_add(1).to_string());
+        }
+        Forgery::Holes => *fields = std::mem::take(fields).into_iter().map(with_hole).collect(),
         Forgery::ManyFields => {
             for n in 0..MORE_FIELDS {
                 fields.insert(format!("coupon_id_{n}"), n.to_string());
@@ -79,11 +87,24 @@ fn forge_fields(answer: &mut Answer, forgery: &Forgery) {
         | Forgery::Shorten { .. }
         | Forgery::Html { .. }
         | Forgery::Redirect
+        | Forgery::Replayed
+        | Forgery::UnknownSerial
+        | Forgery::Probe
         | Forgery::Gzip => {}
     }
 }
 
-fn forge_text(reply: &mut Reply, forgery: &Forgery) {
+/// A numbered field moves from index n to 2n + 2.
+fn with_hole((name, value): (String, String)) -> (String, String) {
+    let moved = name.rsplit_once('_').and_then(|(stem, index)| {
+        let index: u32 = index.parse().ok()?;
+        Some(format!("{stem}_{}", index.saturating_mul(2).saturating_add(2)))
+    });
+    (moved.unwrap_or(name), value)
+}
+
+/// Falsifies a reply's text.
+pub(super) fn forge_text(reply: &mut Reply, forgery: &Forgery) {
     match forgery {
         Forgery::DuplicateField => {
             let end = reply.body.len().saturating_sub("</xml>".len());
@@ -123,9 +144,14 @@ fn forge_text(reply: &mut Reply, forgery: &Forgery) {
         | Forgery::WrongSubMch
         | Forgery::WrongAppid
         | Forgery::UnknownState
+        | Forgery::WrongRefund
+        | Forgery::Holes
         | Forgery::ManyFields
         | Forgery::WrongSign
         | Forgery::NoSign
+        | Forgery::Replayed
+        | Forgery::UnknownSerial
+        | Forgery::Probe
         | Forgery::OtherSignType => {}
     }
 }

@@ -27,6 +27,10 @@ pub(super) struct Request {
     pub(super) path: String,
     pub(super) body: Vec<u8>,
     pub(super) keep_alive: bool,
+    pub(super) authorization: String,
+    pub(super) accept: String,
+    pub(super) content_type: String,
+    pub(super) user_agent: String,
 }
 
 /// A reply.
@@ -51,13 +55,23 @@ impl Reply {
     fn head(&self, length: u64, keep_alive: bool) -> String {
         let reason = match self.status {
             200 => "OK",
+            202 => "Accepted",
+            204 => "No Content",
             302 => "Found",
             400 => "Bad Request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
             404 => "Not Found",
+            429 => "Too Many Requests",
+            500 => "Internal Server Error",
             502 => "Bad Gateway",
             _ => "Status",
         };
-        let mut head = format!("HTTP/1.1 {} {reason}\r\nServer: nginx\r\nContent-Length: {length}\r\n", self.status);
+        let mut head = format!("HTTP/1.1 {} {reason}\r\nServer: nginx\r\n", self.status);
+        // A 204 has no body, and no length of one (RFC 9110 8.6).
+        if self.status != 204 {
+            head.push_str(&format!("Content-Length: {length}\r\n"));
+        }
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -119,6 +133,10 @@ fn head(buffer: &[u8]) -> io::Result<Option<(Request, usize, usize)>> {
         path: parsed.path.unwrap_or_default().to_owned(),
         body: Vec::new(),
         keep_alive: parsed.version == Some(1) && !field("connection").eq_ignore_ascii_case("close"),
+        authorization: field("authorization").to_owned(),
+        accept: field("accept").to_owned(),
+        content_type: field("content-type").to_owned(),
+        user_agent: field("user-agent").to_owned(),
     };
     Ok(Some((request, body_at, length)))
 }

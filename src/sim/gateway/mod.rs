@@ -1,4 +1,4 @@
-//! A WeChat Pay gateway on loopback: v2 over plain HTTP and over TLS. It keeps books, and misbehaves on request: by
+//! A WeChat Pay gateway on loopback: v2 and v3 over plain HTTP and over TLS. It keeps books, and misbehaves on request: by
 //! the payment code's digits (see [`crate::sim::faults::SCENARIOS`]) or by rules posted to `/_sim/faults`.
 
 use std::io;
@@ -20,13 +20,16 @@ use super::faults::Rule;
 
 mod admin;
 mod answer;
+mod asked;
 mod clock;
 mod forge;
 mod http;
 mod run;
 mod sign;
+mod statement;
 mod tls;
 mod v2;
+mod v3;
 mod world;
 mod xml;
 
@@ -55,6 +58,8 @@ pub struct Merchant {
     pub sub_mch_id: Option<String>,
     /// The API v2 key.
     pub key: String,
+    /// The API v3 key, 32 characters.
+    pub v3_key: String,
     /// Requests signed in another way are refused; none: both ways are taken.
     pub sign_type: Option<SignType>,
 }
@@ -66,7 +71,8 @@ pub struct Options {
     pub http: SocketAddr,
     /// Where HTTPS listens; none: nowhere.
     pub https: Option<SocketAddr>,
-    /// Where the certificates go; none: into a directory of its own that goes with the gateway.
+    /// Where the certificates go; none: into a directory of its own that goes with the gateway. Without TLS and
+    /// without this there are none, and v3 is not served.
     pub dir: Option<PathBuf>,
     /// Whom it serves.
     pub merchant: Merchant,
@@ -87,6 +93,7 @@ impl Default for Options {
                 appid: "wx8888888888888888".to_owned(),
                 sub_mch_id: None,
                 key: "192006250b4c09247ec02edce69f6a2d".to_owned(), // from WeChat's own signature page
+                v3_key: "0123456789abcdef0123456789ABCDEF".to_owned(),
                 sign_type: None,
             },
             plain_lacks_certificate: false,
@@ -112,14 +119,17 @@ impl Gateway {
             (None, None) => None,
             (None, Some(_)) => Some(own_dir.insert(tempfile::tempdir()?).path().to_owned()),
         };
-        let mut https = None;
-        if let (Some(address), Some(dir)) = (options.https, &dir) {
+        let (mut https, mut platform) = (None, None);
+        if let Some(dir) = &dir {
             let papers = tls::Papers::make(&options.merchant.mch_id)?;
             papers.write(dir)?;
-            https = Some((bind(address).await?, TlsAcceptor::from(papers.server)));
+            platform = Some(v3::Platform::make(&papers)?);
+            if let Some(address) = options.https {
+                https = Some((bind(address).await?, TlsAcceptor::from(papers.server)));
+            }
         }
         let certificate_on_plain = !options.plain_lacks_certificate;
-        let world = Arc::new(World::new(options.merchant, options.rules));
+        let world = Arc::new(World::new(options.merchant, options.rules, platform));
         let addresses = (http.local_addr()?, https.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?);
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(http, Door::Plain { certificate: certificate_on_plain }, Arc::clone(&world)));
@@ -171,6 +181,34 @@ impl Running {
         let mut state = self.world.lock();
         state.book.advance(now);
         act(&mut state.book, now)
+    }
+
+    /// Signs v3 with a new platform certificate from now on.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn rotate(&self) -> io::Result<()> {
+        self.world.lock().platform.as_mut().map_or(Ok(()), v3::Platform::rotate)
+    }
+
+    /// Sets the gateway's clock so many seconds ahead of this machine's.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        if let Some(platform) = &mut self.world.lock().platform {
+            platform.ahead_s = seconds;
+        }
+    }
+
+    /// Whether errors of v3 carry no signature from now on.
+    pub fn set_unsigned_errors(&self, unsigned: bool) {
+        if let Some(platform) = &mut self.world.lock().platform {
+            platform.unsigned_errors = unsigned;
+        }
+    }
+
+    /// How often v3's certificates were fetched.
+    #[must_use]
+    pub fn lists(&self) -> u64 {
+        self.world.lock().platform.as_ref().map_or(0, |platform| platform.lists)
     }
 
     /// What `GET /_sim/books` shows.

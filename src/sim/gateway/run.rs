@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::{Gateway, Merchant, Options, SignType};
+use crate::sim::book::Rules;
 
 /// A WeChat Pay gateway on loopback that keeps books and misbehaves on request.
 #[derive(Clone, clap::Args)]
@@ -25,6 +26,9 @@ pub struct Args {
     /// The API v2 key.
     #[arg(long, default_value_t = Options::default().merchant.key)]
     key: String,
+    /// The API v3 key, 32 characters; v3 is served with --tls or --dir.
+    #[arg(long, default_value_t = Options::default().merchant.v3_key)]
+    v3_key: String,
     /// `mch_id` that is served.
     #[arg(long, default_value_t = Options::default().merchant.mch_id)]
     mch_id: String,
@@ -40,6 +44,9 @@ pub struct Args {
     /// Treats /secapi/ over plain HTTP as a request without the client certificate.
     #[arg(long)]
     plain_lacks_certificate: bool,
+    /// Hands out a day's statement at any moment, not only from 10:00 of the next day.
+    #[arg(long)]
+    statements_at_once: bool,
 }
 
 impl From<Args> for Options {
@@ -54,10 +61,11 @@ impl From<Args> for Options {
                 appid: args.appid,
                 sub_mch_id: args.sub_mch_id,
                 key: args.key,
+                v3_key: args.v3_key,
                 sign_type: args.sign_type,
             },
             plain_lacks_certificate: args.plain_lacks_certificate,
-            ..Self::default()
+            rules: Rules { statements_at_once: args.statements_at_once, ..Rules::default() },
         }
     }
 }
@@ -97,20 +105,28 @@ const DOOR: &str = r#"The simulator's own door (JSON; it never shows a payment c
                              op, out_trade_no, auth_code and times may be left out: any, any, any, for ever
   DELETE /_sim/faults        removes all rules
   POST   /_sim/orders/{no}   {"action": "confirm"} or {"action": "fail"}: the payer does it now
+  POST   /_sim/refunds/{no}  {"action": "arrive"}, {"action": "close"} or {"action": "change"}: it ends now
   POST   /_sim/codes         {"auth_code": "13..."}: the code is shown now, and dies code_life_s later
   GET, POST /_sim/config     {"unknown_reverse": "forgets" or "blocks", "code_life_s": 65, "revoke_after_s": 45,
                              "reverse_not_before_s": 15, "reverse_window_s": 0 (never over), "refund_spacing_s": 60,
-                             "refund_takes_s": 0, "prompt_refuses_reverse": true, "reversed_shows_refund": false}
+                             "refund_takes_s": 0, "prompt_refuses_reverse": true, "reversed_shows_refund": false,
+                             "statements_at_once": false}
+
+  GET, POST /_sim/platform   v3's manners: {"rotate": true, "clock_ahead_s": 0, "unsigned_errors": false}
 
 Faults:
   on the way in    "lose_request" "hang_request" "doubled" {"land_late": {"after_ms": 10000}}
   in the deed      {"err_code": {"code": "SYSTEMERROR", "does": true, "recall": true}}
                    {"return_fail": {"text": "system error", "does": false}} {"only_claims": {"recall": true}}
                    {"stale": {"ms": 5000}} {"fate": {"fate": "asks_then_pays", "after_ms": 8000}}
+                   {"refund_fate": {"refund": "closes", "after_ms": 3000}} (arrives closes changes) "lists_all"
                    fates: no_order pays asks_then_pays asks_then_fails asks_for_ever accepts_then_pays never_pays
   in the text      {"set": {"field": "rate", "value": "x"}} {"drop": {"field": "time_end"}} "wrong_amount"
                    "wrong_currency" "wrong_order" "wrong_mch" "wrong_sub_mch" "wrong_appid" "unknown_state"
-                   "many_fields" "wrong_sign" "no_sign" "other_sign_type" "duplicate_field" "doctype" "entity_bomb"
+                   "holes" "wrong_refund" "many_fields" "wrong_sign" "no_sign" "other_sign_type" "replayed"
+                   "unknown_serial" "probe" "duplicate_field" "doctype" "entity_bomb"
                    "nested" "garbage" "empty" {"shorten": {"at": 40}} {"html": {"status": 502}} "redirect" "gzip"
+  in a statement   "flipped_digit" "missing_row" "doubled_row" "half_file" "half_sent"; the op is "statement", and
+                   "out_trade_no" in a rule is its bill_date
   on the way out   "lose_reply" "hang_reply" {"delay": {"ms": 8000}} {"drip": {"ms": 1000}}
                    {"truncate": {"at": 40}} {"huge": {"mb": 200}}"#;

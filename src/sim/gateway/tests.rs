@@ -223,6 +223,30 @@ async fn a_refund_can_be_asked_about_by_its_own_number() {
 }
 
 #[tokio::test]
+async fn a_list_of_refunds_comes_in_pages_and_with_holes_on_request() {
+    let gateway = start().await;
+    believed(&gateway, PAY, pay("order-1", CODE), SignType::Md5).await;
+    gateway.with_book(|book, _| book.set_rules(Rules { refund_spacing: Duration::ZERO, ..Rules::default() }));
+    for n in 0..12 {
+        let mut refund = about("order-1");
+        let number = format!("refund-{n:02}");
+        refund.extend([("out_refund_no", number.as_str()), ("total_fee", "8800"), ("refund_fee", "100")].map(owned));
+        believed(&gateway, "/secapi/pay/refund", refund, SignType::Md5).await;
+    }
+    let ask = |more: &[(&str, &str)]| order(&[&[("out_refund_no", "refund-11")], more].concat());
+    let one = believed(&gateway, "/pay/refundquery", ask(&[]), SignType::Md5).await;
+    assert_eq!((one["refund_count"].as_str(), one["out_refund_no_0"].as_str()), ("1", "refund-11"));
+    gateway.add(Rule::always(Op::RefundQuery, Deed::ListsAll));
+    let first = believed(&gateway, "/pay/refundquery", ask(&[]), SignType::Md5).await;
+    assert_eq!((first["refund_count"].as_str(), first["total_refund_count"].as_str()), ("10", "12"));
+    assert!(!first.values().any(|value| value == "refund-11"));
+    gateway.add(Rule::always(Op::RefundQuery, Forgery::Holes));
+    let second = believed(&gateway, "/pay/refundquery", ask(&[("offset", "10")]), SignType::Md5).await;
+    assert_eq!(second["out_refund_no_4"], "refund-11");
+    assert!(!second.contains_key("out_refund_no_0") && !second.contains_key("out_refund_no_3"));
+}
+
+#[tokio::test]
 async fn another_sub_merchant_sees_no_order_and_reverses_nothing_yet_hears_success() {
     let gateway = start().await;
     believed(&gateway, PAY, pay("order-1", CODE), SignType::Md5).await;

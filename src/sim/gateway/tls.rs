@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    PKCS_RSA_SHA256,
+    PKCS_RSA_SHA256, SerialNumber,
 };
 use rustls::RootCertStore;
 use rustls::ServerConfig;
@@ -17,12 +17,18 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 /// Names the server certificate is good for: loopback, and the real hosts, so that a test may resolve them here.
 const NAMES: &[&str] = &["localhost", "127.0.0.1", "::1", "apihk.mch.weixin.qq.com", "api.mch.weixin.qq.com"];
 
+/// The serial number of the merchant's certificate.
+const CLIENT_SERIAL: [u8; 16] =
+    [0x3b, 0x1f, 0x0c, 0x6d, 0x7e, 0x2a, 0x49, 0x58, 0x1c, 0x0d, 0x9e, 0x8f, 0x7a, 0x6b, 0x5c, 0x4d];
+
 /// What TLS needs, made anew at every start.
 pub(super) struct Papers {
     pub(super) server: Arc<ServerConfig>,
     ca: String,
+    /// The merchant's own key pair, which also signs v3, and its certificate's serial number.
+    pub(super) client: KeyPair,
+    pub(super) client_serial: String,
     client_cert: String,
-    client_key: String,
     client_p12: Vec<u8>,
 }
 
@@ -45,6 +51,7 @@ impl Papers {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, mch_id);
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+        params.serial_number = Some(SerialNumber::from_slice(&CLIENT_SERIAL));
         let client_key = KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(io::Error::other)?; // as the real ones are
         let client_cert = params.signed_by(&client_key, &ca).map_err(io::Error::other)?;
 
@@ -67,7 +74,8 @@ impl Papers {
             ca: ca.pem(),
             client_p12: p12(&client_key.serialize_der(), client_cert.der(), ca.der(), mch_id)?,
             client_cert: client_cert.pem(),
-            client_key: client_key.serialize_pem(),
+            client_serial: CLIENT_SERIAL.iter().map(|byte| format!("{byte:02X}")).collect(),
+            client: client_key,
         })
     }
 
@@ -76,7 +84,7 @@ impl Papers {
         std::fs::create_dir_all(dir)?;
         std::fs::write(dir.join("ca.pem"), &self.ca)?;
         std::fs::write(dir.join("apiclient_cert.pem"), &self.client_cert)?;
-        private(&dir.join("apiclient_key.pem"), self.client_key.as_bytes())?;
+        private(&dir.join("apiclient_key.pem"), self.client.serialize_pem().as_bytes())?;
         private(&dir.join("apiclient_cert.p12"), &self.client_p12)
     }
 }

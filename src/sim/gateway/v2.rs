@@ -1,348 +1,68 @@
-//! The XML API: what a request must hold, and what the book's answer looks like on the wire.
+//! What a request of the XML API must hold.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::sim::book::{
-    Book, Code, Fate, Kind, Op, PayOutcome, PayRequest, Plan, QueryOutcome, Refund, RefundOutcome, RefundPlan,
-    RefundRequest, ReverseOutcome, ReversePlan, Say, State, Transaction,
-};
-use crate::sim::faults::{Course, Says};
-use crate::words::{Money, OutTradeNo, Tick};
+use crate::sim::book::{Book, Kind};
 
 use super::answer::Answer;
+use super::asked::{Asked, Desk, Wrong};
 use super::sign::{SignType, sign};
-use super::xml::{self, XmlError};
-use super::{Merchant, clock::Clock};
+use super::xml::XmlError;
 
 /// Fields of every request.
 const COMMON: &[&str] = &["appid", "mch_id", "nonce_str", "sign"];
 
 /// Fields of a pay ("Submit Quick Pay API").
-const PAY: &[&str] =
+pub(super) const PAY: &[&str] =
     &["version", "body", "detail", "out_trade_no", "total_fee", "fee_type", "spbill_create_ip", "auth_code"];
 
-/// Fields of a refund beside the order's number.
-const REFUND: &[&str] = &["out_refund_no", "total_fee", "refund_fee"];
-
-/// A request as it arrived.
-pub(super) struct Asked {
-    pub(super) op: Op,
-    pub(super) arrived: Tick,
-    fields: Result<BTreeMap<String, String>, XmlError>,
+/// Form, then signature.
+pub(super) fn check(
+    asked: &Asked,
+    fields: &Result<BTreeMap<String, String>, XmlError>,
+    book: &mut Book,
+    desk: Desk<'_>,
+) -> Result<(), Answer> {
+    let fields = match fields {
+        Ok(fields) => fields,
+        Err(XmlError::NotUtf8) => return Err(Answer::failed("编码格式错误")),
+        Err(XmlError::Malformed) => return Err(Answer::failed("XML格式错误")),
+    };
+    if let Some(missing) = COMMON.iter().find(|name| !asked.has(name)) {
+        book.note(Kind::MissingField, asked.get("out_trade_no"), desk.now);
+        return Err(Answer::failed(&format!("缺少参数: {missing}")));
+    }
+    let wanted = desk.merchant.sign_type;
+    let allowed = SignType::of(fields).filter(|used| wanted.is_none_or(|wanted| wanted == *used));
+    if allowed.is_none_or(|sign_type| sign(fields, &desk.merchant.key, sign_type) != asked.get("sign")) {
+        book.note(Kind::BadSignature, asked.get("out_trade_no"), desk.now);
+        return Err(Answer::failed("签名错误"));
+    }
+    Ok(())
 }
 
-/// What the gateway needs to answer: whom it serves, and what time it is.
-#[derive(Clone, Copy)]
-pub(super) struct Desk<'a> {
-    pub(super) merchant: &'a Merchant,
-    pub(super) clock: Clock,
-    pub(super) now: Tick,
-}
-
-impl Asked {
-    pub(super) fn read(op: Op, body: &[u8], arrived: Tick) -> Self {
-        Self { op, arrived, fields: xml::parse(body) }
+/// What only v2 asks of a pay.
+pub(super) fn pay_form(asked: &Asked) -> Result<(), Wrong> {
+    let wrong = |why| Err(("PARAM_ERROR", why));
+    if asked.get("version") != "1.0" {
+        return wrong("version is 1.0");
     }
-
-    pub(super) fn get(&self, name: &str) -> &str {
-        self.fields.as_ref().ok().and_then(|fields| fields.get(name)).map_or("", String::as_str)
+    let too_long = [("body", 128), ("attach", 128), ("detail", 6_000), ("nonce_str", 32), ("device_info", 32)];
+    if too_long.iter().any(|(name, max)| asked.get(name).len() > *max) {
+        return wrong("a field is too long");
     }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        !self.get(name).is_empty()
+    if asked.get("spbill_create_ip").parse::<IpAddr>().is_err() {
+        return wrong("spbill_create_ip is an IP address");
     }
-
-    pub(super) fn sign_type(&self) -> SignType {
-        self.fields.as_ref().ok().and_then(SignType::of).unwrap_or_default()
+    if !names_an_mcc(asked.get("detail")) {
+        return wrong("detail names no MCC in goods_detail[].wxpay_goods_id");
     }
-
-    /// The order it is about: `transaction_id` wins, and for a refund query the refund's own numbers come first.
-    pub(super) fn number(&self, book: &Book) -> String {
-        if self.op == Op::RefundQuery && (self.has("refund_id") || self.has("out_refund_no")) {
-            return book
-                .refunds()
-                .find(|refund| self.means(refund))
-                .map_or("", |refund| &refund.out_trade_no)
-                .to_owned();
-        }
-        let by_transaction = self.get("transaction_id").parse::<Transaction>().ok();
-        let order = by_transaction.filter(|_| self.op != Op::Pay).and_then(|number| book.order_of(number));
-        order.map_or_else(|| self.get("out_trade_no"), |order| order.out_trade_no()).to_owned()
-    }
-
-    /// Acts on the request and says what the gateway says. `copy`: the network made it, not the terminal.
-    pub(super) fn act(&self, book: &mut Book, desk: Desk<'_>, course: &Course, copy: bool) -> Answer {
-        if let Err(refusal) = self.check(book, desk) {
-            return refusal;
-        }
-        let number = self.number(book);
-        let named = ["transaction_id", "out_trade_no", "out_refund_no", "refund_id"].iter().any(|name| self.has(name));
-        match self.op {
-            _ if !named => self.lacks(book, desk, "out_trade_no"),
-            Op::RefundQuery if number.is_empty() => self.fail("REFUNDNOTEXIST", None),
-            _ if number.is_empty() => self.fail("INVALID_TRANSACTIONID", None),
-            Op::Pay => self.pay(book, desk, course, copy),
-            Op::Query => self.query(book, desk, course, &number),
-            Op::Reverse => self.reverse(book, desk, course, &number),
-            Op::Refund => self.refund(book, desk, course, &number),
-            Op::RefundQuery => self.refund_query(book, desk, &number),
-        }
-    }
-
-    /// Form, signature, merchant, required fields: in this order.
-    fn check(&self, book: &mut Book, desk: Desk<'_>) -> Result<(), Answer> {
-        let merchant = desk.merchant;
-        let fields = match &self.fields {
-            Ok(fields) => fields,
-            Err(XmlError::NotUtf8) => return Err(Answer::failed("编码格式错误")),
-            Err(XmlError::Malformed) => return Err(Answer::failed("XML格式错误")),
-        };
-        if let Some(missing) = COMMON.iter().find(|name| !self.has(name)) {
-            book.note(Kind::MissingField, self.get("out_trade_no"), desk.now);
-            return Err(Answer::failed(&format!("缺少参数: {missing}")));
-        }
-        let allowed = SignType::of(fields).filter(|used| merchant.sign_type.is_none_or(|wanted| wanted == *used));
-        if allowed.is_none_or(|sign_type| sign(fields, &merchant.key, sign_type) != self.get("sign")) {
-            book.note(Kind::BadSignature, self.get("out_trade_no"), desk.now);
-            return Err(Answer::failed("签名错误"));
-        }
-        if self.get("mch_id") != merchant.mch_id {
-            return Err(self.fail("MCHID_NOT_EXIST", None));
-        }
-        if self.get("appid") != merchant.appid {
-            return Err(self.fail("APPID_NOT_EXIST", None));
-        }
-        let required = match self.op {
-            Op::Pay => PAY,
-            Op::Refund => REFUND,
-            Op::Query | Op::Reverse | Op::RefundQuery => &[],
-        };
-        match required.iter().find(|name| !self.has(name)) {
-            Some(missing) => Err(self.lacks(book, desk, missing)),
-            None => Ok(()),
-        }
-    }
-
-    fn lacks(&self, book: &mut Book, desk: Desk<'_>, missing: &str) -> Answer {
-        book.note(Kind::MissingField, self.get("out_trade_no"), desk.now);
-        self.fail("LACK_PARAMS", None).with("err_code_des", &format!("missing parameter: {missing}"))
-    }
-
-    fn pay(&self, book: &mut Book, desk: Desk<'_>, course: &Course, copy: bool) -> Answer {
-        let amount = match self.pay_amount(desk.merchant) {
-            Ok(amount) => amount,
-            Err((err_code, why)) => return self.fail(err_code, None).with("err_code_des", why),
-        };
-        let request = PayRequest {
-            out_trade_no: self.get("out_trade_no"),
-            auth_code: self.get("auth_code"),
-            amount,
-            mch_id: self.get("mch_id"),
-            sub_mch_id: self.get("sub_mch_id"),
-            attach: self.get("attach"),
-            sent: self.arrived,
-            copy,
-        };
-        let fate = course.fate.unwrap_or(Fate::Pays);
-        let plan = match &course.says {
-            Some(Says::Fail { say, does, .. }) => {
-                Plan { say: say.clone(), fate: if *does { fate } else { Fate::NoOrder } }
-            }
-            Some(Says::OnlyClaims { .. }) | None => Plan::truth(fate),
-        };
-        match book.pay(&request, desk.now, &plan) {
-            PayOutcome::Paid { .. } => {
-                let order = book.order(request.out_trade_no);
-                self.succeed().with("device_info", self.get("device_info")).charge(order, desk.clock)
-            }
-            PayOutcome::Refused { err_code } => self.fail(&err_code, None),
-            PayOutcome::Failed { return_msg } => Answer::failed(&return_msg),
-        }
-    }
-
-    /// The amount, once every field of a pay holds what it may hold.
-    fn pay_amount(&self, merchant: &Merchant) -> Result<Money, (&'static str, &'static str)> {
-        let wrong = |why| Err(("PARAM_ERROR", why));
-        if merchant.sub_mch_id.as_deref().is_some_and(|wanted| wanted != self.get("sub_mch_id")) {
-            return Err(("INVALID_REQUEST", "no relation between mch_id and sub_mch_id"));
-        }
-        if self.get("version") != "1.0" {
-            return wrong("version is 1.0");
-        }
-        if self.get("out_trade_no").parse::<OutTradeNo>().is_err() {
-            return wrong("out_trade_no has 6 to 32 letters, digits, _ or -");
-        }
-        let too_long = [("body", 128), ("attach", 128), ("detail", 6_000), ("nonce_str", 32), ("device_info", 32)];
-        if too_long.iter().any(|(name, max)| self.get(name).len() > *max) {
-            return wrong("a field is too long");
-        }
-        if self.get("spbill_create_ip").parse::<IpAddr>().is_err() {
-            return wrong("spbill_create_ip is an IP address");
-        }
-        if !names_an_mcc(self.get("detail")) {
-            return wrong("detail names no MCC in goods_detail[].wxpay_goods_id");
-        }
-        let code = self.get("auth_code").as_bytes();
-        if code.len() != 18 || !code.iter().all(u8::is_ascii_digit) || !matches!(code, [b'1', b'0'..=b'5', ..]) {
-            return Err(("AUTH_CODE_INVALID", "18 digits beginning with 10 to 15"));
-        }
-        let amount = self.get("total_fee").parse().ok().filter(|minor: &u64| *minor > 0);
-        let currency = self.get("fee_type").parse().ok();
-        let amount = amount.zip(currency).and_then(|(minor, currency)| Money::new(minor, currency).ok());
-        amount.ok_or(("PARAM_ERROR", "total_fee or fee_type"))
-    }
-
-    fn query(&self, book: &mut Book, desk: Desk<'_>, course: &Course, number: &str) -> Answer {
-        let outcome = book.query(number, desk.now, course.stale);
-        if let Some(Says::Fail { say, .. }) = &course.says {
-            return self.says(say, None);
-        }
-        let order = book.order(number).filter(|_| !self.is_strangers(book, number));
-        match (outcome, order) {
-            (QueryOutcome::Refused { err_code }, _) => self.fail(&err_code, None),
-            (QueryOutcome::Found { .. }, None) => self.fail("ORDERNOTEXIST", None),
-            (QueryOutcome::Found { state, .. }, Some(order)) => {
-                let answer = self.succeed().with("trade_state", state.word()).with("trade_state_desc", describe(state));
-                if state.was_charged() {
-                    return answer.charge(Some(order), desk.clock);
-                }
-                answer.with("out_trade_no", order.out_trade_no()).with("attach", order.attach())
-            }
-        }
-    }
-
-    fn reverse(&self, book: &mut Book, desk: Desk<'_>, course: &Course, number: &str) -> Answer {
-        let plan = match &course.says {
-            // Reported of the real one: with a wrong merchant it says SUCCESS, and nothing is revoked.
-            _ if self.is_strangers(book, number) => ReversePlan::OnlyClaims { recall: false },
-            None => ReversePlan::Honest,
-            Some(Says::OnlyClaims { recall }) => ReversePlan::OnlyClaims { recall: *recall },
-            Some(Says::Fail { say, does: true, recall }) => ReversePlan::Hides { err_code: code(say), recall: *recall },
-            Some(Says::Fail { say, does: false, recall }) => {
-                ReversePlan::Refuses { err_code: code(say), recall: *recall }
-            }
-        };
-        let outcome = book.reverse(number, desk.now, &plan);
-        if let Some(Says::Fail { say: Say::ReturnFail(text), .. }) = &course.says {
-            return Answer::failed(text);
-        }
-        match outcome {
-            ReverseOutcome::Accepted { recall } => self.succeed().with("recall", yes_no(recall)),
-            ReverseOutcome::Refused { err_code, recall } => self.fail(&err_code, Some(recall)),
-        }
-    }
-
-    fn refund(&self, book: &mut Book, desk: Desk<'_>, course: &Course, number: &str) -> Answer {
-        let minor = |name| self.get(name).parse::<u64>().unwrap_or(0);
-        let request = RefundRequest {
-            out_trade_no: number,
-            out_refund_no: self.get("out_refund_no"),
-            total: minor("total_fee"),
-            refund: minor("refund_fee"),
-        };
-        let plan = match &course.says {
-            _ if self.is_strangers(book, number) => RefundPlan::Refuses(Code::Borrowed("ORDERNOTEXIST")),
-            Some(Says::Fail { say, does: true, .. }) => RefundPlan::Hides(code(say)),
-            Some(Says::Fail { say, does: false, .. }) => RefundPlan::Refuses(code(say)),
-            Some(Says::OnlyClaims { .. }) | None => RefundPlan::Honest,
-        };
-        let outcome = book.refund(&request, desk.now, &plan);
-        if let Some(Says::Fail { say: Say::ReturnFail(text), .. }) = &course.says {
-            return Answer::failed(text);
-        }
-        match outcome {
-            RefundOutcome::Accepted { refund_id } => self
-                .succeed()
-                .order(book.order(number))
-                .with("out_refund_no", request.out_refund_no)
-                .with("refund_id", &refund_id)
-                .with("refund_fee", &request.refund.to_string()),
-            RefundOutcome::Refused { err_code } => self.fail(&err_code, None),
-        }
-    }
-
-    fn refund_query(&self, book: &mut Book, desk: Desk<'_>, number: &str) -> Answer {
-        let mut refunds = book.refund_query(number, desk.now);
-        refunds.retain(|refund| self.means(refund));
-        if refunds.is_empty() {
-            return self.fail("REFUNDNOTEXIST", None);
-        }
-        let count = refunds.len().to_string();
-        let mut answer = self.succeed().order(book.order(number)).with("refund_count", &count);
-        for (n, refund) in refunds.iter().enumerate() {
-            answer = answer
-                .with(&format!("out_refund_no_{n}"), &refund.out_refund_no)
-                .with(&format!("refund_id_{n}"), &refund.refund_id)
-                .with(&format!("refund_channel_{n}"), "ORIGINAL")
-                .with(&format!("refund_fee_{n}"), &refund.amount.minor().to_string())
-                .with(&format!("refund_status_{n}"), book.refund_status(refund))
-                .with(&format!("refund_success_time_{n}"), &desk.clock.beijing(refund.at, "%Y-%m-%d %H:%M:%S"));
-        }
-        answer
-    }
-
-    /// Whether a refund query asks about this one: `refund_id` wins, then `out_refund_no`; without either, about all.
-    fn means(&self, refund: &Refund) -> bool {
-        match (self.get("refund_id"), self.get("out_refund_no")) {
-            ("", "") => true,
-            ("", out_refund_no) => refund.out_refund_no == out_refund_no,
-            (refund_id, _) => refund.refund_id == refund_id,
-        }
-    }
-
-    /// The order was opened for another sub-merchant than the request names.
-    fn is_strangers(&self, book: &Book, number: &str) -> bool {
-        let order = book.order(number).filter(|order| order.state().is_some());
-        order.is_some_and(|order| order.sub_mch_id() != self.get("sub_mch_id"))
-    }
-
-    fn succeed(&self) -> Answer {
-        let sub = ["sub_appid", "sub_mch_id"].map(|name| (name, self.get(name)));
-        let answer = Answer::signed(self.get("appid"), self.get("mch_id")).with("result_code", "SUCCESS");
-        sub.into_iter().fold(answer, |answer, (name, value)| answer.with_some(name, value))
-    }
-
-    fn fail(&self, err_code: &str, recall: Option<bool>) -> Answer {
-        let answer = self.succeed().with("result_code", "FAIL").with("err_code", err_code);
-        let answer = answer.with("err_code_des", super::answer::describe(err_code));
-        recall.map_or(answer.clone(), |recall| answer.with("recall", yes_no(recall)))
-    }
-
-    fn says(&self, say: &Say, recall: Option<bool>) -> Answer {
-        match say {
-            Say::ReturnFail(text) => Answer::failed(text),
-            Say::Truth | Say::ErrCode(_) => self.fail(&code(say), recall),
-        }
-    }
-}
-
-fn code(say: &Say) -> Code {
-    match say {
-        Say::Truth => Code::Borrowed("SYSTEMERROR"),
-        Say::ErrCode(code) | Say::ReturnFail(code) => code.clone(),
-    }
-}
-
-fn yes_no(yes: bool) -> &'static str {
-    if yes { "Y" } else { "N" }
+    Ok(())
 }
 
 fn names_an_mcc(detail: &str) -> bool {
     let detail: serde_json::Value = serde_json::from_str(detail).unwrap_or_default();
     let goods = detail.pointer("/goods_detail/0/wxpay_goods_id");
     goods.and_then(serde_json::Value::as_str).is_some_and(|mcc| !mcc.is_empty())
-}
-
-fn describe(state: State) -> &'static str {
-    match state {
-        State::Success => "支付成功",
-        State::Refund => "订单发生过退款，退款详情请查询退款单",
-        State::NotPay => "订单未支付",
-        State::Closed => "订单已关闭",
-        State::Revoked => "订单已撤销",
-        State::UserPaying => "需要用户输入支付密码",
-        State::PayError => "支付失败，请撤销订单重新支付",
-        State::Accept => "已接收，等待扣款",
-    }
 }

@@ -1,6 +1,6 @@
 //! What all connections share, and what happens to a request between its arrival and its answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,10 +11,12 @@ use crate::sim::faults::{Arrival, Course, Delivery, Faults};
 use crate::words::Tick;
 
 use super::answer::Answer;
+use super::asked::{Asked, Desk, Form};
 use super::clock::Clock;
 use super::http::{Reply, Request};
-use super::v2::{Asked, Desk};
-use super::{Merchant, SignType, admin, forge};
+use super::statement::Slip;
+use super::v3::{self, Letter, Pen, Platform};
+use super::{Merchant, SignType, admin, forge, statement, xml};
 
 /// How many requests the log keeps.
 const LOG_MAX: usize = 1_000;
@@ -31,6 +33,9 @@ pub(super) struct State {
     pub(super) book: Book,
     pub(super) faults: Faults,
     pub(super) log: VecDeque<LogLine>,
+    /// The platform of v3; none where there are no certificates.
+    pub(super) platform: Option<Platform>,
+    slips: BTreeMap<String, Slip>,
     answers: u64,
 }
 
@@ -51,8 +56,8 @@ pub(super) enum Next {
 }
 
 impl World {
-    pub(super) fn new(merchant: Merchant, rules: Rules) -> Self {
-        let state = State { book: Book::new(rules), ..State::default() };
+    pub(super) fn new(merchant: Merchant, rules: Rules, platform: Option<Platform>) -> Self {
+        let state = State { book: Book::new(rules), platform, ..State::default() };
         Self { merchant, clock: Clock::start(), state: Mutex::new(state) }
     }
 
@@ -70,14 +75,27 @@ impl World {
         if request.path.starts_with("/_sim/") {
             return Next::Answer(admin::answer(&mut state, request, now), Delivery::Arrives);
         }
-        let Some(op) = op_of(&request.path) else {
-            return Next::Answer(forge::html(404, "Not Found"), Delivery::Arrives);
-        };
-        if request.method != "POST" {
-            let reply = forge::reply(Answer::failed("请使用post方法"), &[], "", SignType::Md5);
-            return Next::Answer(reply, Delivery::Arrives);
+        let wall = self.clock.wall(now);
+        if v3::is_list(request)
+            && let Some(platform) = &mut state.platform
+        {
+            let reply = v3::list(platform, &self.merchant, request, wall);
+            return Next::Answer(self.dated(&state, reply, now), Delivery::Arrives);
         }
-        let asked = Asked::read(op, &request.body, now);
+        let (op, form) = if let Some(op) = op_of(&request.path) {
+            if request.method != "POST" {
+                let reply = forge::reply(Answer::failed("请使用post方法"), &[], "", SignType::Md5);
+                return Next::Answer(reply, Delivery::Arrives);
+            }
+            (op, Form::V2(xml::parse(&request.body)))
+        } else if let Some((op, numbers)) = v3::op_of(request) {
+            let letter = Letter::read(request, op, numbers, &self.merchant, state.platform.as_mut(), wall);
+            (op, Form::V3(letter))
+        } else {
+            let reply = self.dated(&state, forge::html(404, "Not Found"), now);
+            return Next::Answer(reply, Delivery::Arrives);
+        };
+        let asked = Asked { op, arrived: now, form };
         let number = asked.number(&state.book);
         if request.path.starts_with("/secapi/") && !certificate {
             state.book.note(Kind::NoCertificate, &number, now);
@@ -105,16 +123,47 @@ impl World {
     fn act(&self, state: &mut State, asked: &Asked, course: &Course, now: Tick) -> Next {
         let number = asked.number(&state.book);
         let desk = Desk { merchant: &self.merchant, clock: self.clock, now };
+        if asked.op == Op::Statement {
+            let (reply, word) = statement::answer(asked, &mut state.book, &state.slips, desk, course);
+            state.note(now, asked, &number, course, &word);
+            return Next::Answer(reply, course.delivery);
+        }
         let mut answer = asked.act(&mut state.book, desk, course, false);
         if course.arrival == Arrival::Doubled {
             asked.act(&mut state.book, desk, course, true);
         }
+        if asked.op == Op::Pay {
+            let slip = || Slip { device_info: asked.get("device_info").to_owned(), body: asked.get("body").to_owned() };
+            state.slips.entry(number.clone()).or_insert_with(slip);
+        }
         state.note(now, asked, &number, course, &answer.word());
         state.answers = state.answers.saturating_add(1);
-        if answer.signed {
-            answer = answer.with("nonce_str", &format!("{:032X}", u128::from(state.answers).wrapping_mul(NONCES)));
+        let nonce = format!("{:032X}", u128::from(state.answers).wrapping_mul(NONCES));
+        let reply = match &asked.form {
+            Form::V2(_) => {
+                if answer.signed {
+                    answer = answer.with("nonce_str", &nonce);
+                }
+                forge::reply(answer, &course.forgeries, &self.merchant.key, asked.sign_type())
+            }
+            Form::V3(_) => {
+                let (platform, wall) = (state.platform.as_ref(), self.clock.wall(now));
+                let pen = Pen { platform, nonce: &nonce, wall, turn: state.answers };
+                v3::reply(answer, asked.op, &course.forgeries, &pen)
+            }
+        };
+        Next::Answer(self.dated(state, reply, now), course.delivery)
+    }
+
+    /// The reply with the gateway's own time in it.
+    fn dated(&self, state: &State, mut reply: Reply, now: Tick) -> Reply {
+        let wall = self.clock.wall(now);
+        let time = state.platform.as_ref().map_or(wall, |platform| platform.time(wall));
+        let stamp = jiff::Timestamp::from_millisecond(time.millis()).unwrap_or_default();
+        if let Ok(date) = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&stamp) {
+            reply.headers.push(("Date", date));
         }
-        Next::Answer(forge::reply(answer, &course.forgeries, &self.merchant.key, asked.sign_type()), course.delivery)
+        reply
     }
 
     /// Acts later, unless the gateway is gone by then. Nobody hears the answer.
@@ -156,6 +205,7 @@ fn op_of(path: &str) -> Option<Op> {
         "/secapi/pay/reverse" => Some(Op::Reverse),
         "/secapi/pay/refund" => Some(Op::Refund),
         "/pay/refundquery" => Some(Op::RefundQuery),
+        "/pay/downloadbill" => Some(Op::Statement),
         _ => None,
     }
 }

@@ -4,41 +4,58 @@ use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
 
-use super::nap;
+use super::cable::{Cable, Carry, Encoding, Scanner, unplugged, write_all};
+use super::manner::{Kind, Manner, Scan};
 
-/// How a scanner sends a code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manner {
-    /// Sent first.
-    pub prefix: Vec<u8>,
-    /// The AIM identifier in front of the code, or nothing.
-    pub aim: Vec<u8>,
-    /// Sent last.
-    pub suffix: Vec<u8>,
-    /// Between two characters; all at once when it is zero.
-    pub gap: Duration,
-}
+/// A serial barcode scanner on a pseudo-terminal, behind a link as udev would make it. What was not read when it is
+/// unplugged is gone, as with a cable.
+pub type PtyScanner = Scanner<Serial, Pty>;
 
-impl Default for Manner {
-    /// A code, CR, all at once.
-    fn default() -> Self {
-        Self { prefix: Vec::new(), aim: Vec::new(), suffix: b"\r".to_vec(), gap: Duration::ZERO }
+impl PtyScanner {
+    /// Plugs a scanner in and makes `link` lead to it.
+    ///
+    /// # Errors
+    /// When there is no pseudo-terminal to be had, or the link cannot be made.
+    pub fn new(link: impl Into<PathBuf>) -> io::Result<Self> {
+        let mut cable = Pty { link: link.into(), plug: None };
+        cable.replug()?;
+        Ok(Self::on(Serial, cable))
+    }
+
+    /// The link that stands for it.
+    #[must_use]
+    pub fn link(&self) -> &Path {
+        &self.cable.link
     }
 }
 
-/// A serial barcode scanner on a pseudo-terminal, behind a link as udev would make it. It stays plugged in until it is
-/// unplugged or dropped; what was not read by then is gone, as with a cable.
+/// A serial line: a scan is its characters.
+#[derive(Clone, Copy, Debug)]
+pub struct Serial;
+
+impl Encoding for Serial {
+    type Piece = u8;
+
+    const KIND: Kind = Kind::Serial;
+
+    fn manner(&self) -> Manner {
+        Manner::default()
+    }
+
+    fn pieces(&self, scan: &Scan<'_>) -> io::Result<Vec<u8>> {
+        scan.characters()
+    }
+}
+
+/// A pseudo-terminal behind a link.
 #[derive(Debug)]
-pub struct PtyScanner {
-    /// How it sends.
-    pub manner: Manner,
+pub struct Pty {
     link: PathBuf,
     plug: Option<Plug>,
 }
@@ -49,70 +66,32 @@ struct Plug {
     device: PathBuf,
 }
 
-impl PtyScanner {
-    /// Plugs a scanner in and makes `link` lead to it.
-    ///
-    /// # Errors
-    /// When there is no pseudo-terminal to be had, or the link cannot be made.
-    pub fn new(link: impl Into<PathBuf>) -> io::Result<Self> {
-        let mut scanner = Self { manner: Manner::default(), link: link.into(), plug: None };
-        scanner.replug()?;
-        Ok(scanner)
+impl Cable for Pty {
+    fn is_open(&self) -> Option<bool> {
+        Some(self.plug.as_ref().is_some_and(Plug::is_open))
     }
 
-    /// The link that stands for it.
-    #[must_use]
-    pub fn link(&self) -> &Path {
-        &self.link
+    fn link(&self) -> Option<&Path> {
+        Some(&self.link)
     }
 
-    /// The terminal behind the link, when plugged in.
-    #[must_use]
-    pub fn device(&self) -> Option<&Path> {
+    fn device(&self) -> Option<&Path> {
         self.plug.as_ref().map(|plug| plug.device.as_path())
     }
 
-    /// Scans `code`, in its manner.
-    ///
-    /// # Errors
-    /// When it is unplugged, or nobody reads for five seconds.
-    pub fn scan(&self, code: &str) -> io::Result<()> {
-        let Manner { prefix, aim, suffix, gap } = &self.manner;
-        self.send(&[prefix, aim, code.as_bytes(), suffix].concat(), *gap)
+    fn is_plugged(&self) -> bool {
+        self.plug.is_some()
     }
 
-    /// Scans `code` with `gap` between two characters.
-    ///
-    /// # Errors
-    /// As [`PtyScanner::scan`].
-    pub fn type_slowly(&self, code: &str, gap: Duration) -> io::Result<()> {
-        let Manner { prefix, aim, suffix, .. } = &self.manner;
-        self.send(&[prefix, aim, code.as_bytes(), suffix].concat(), gap)
-    }
-
-    /// Sends `bytes` as they are.
-    ///
-    /// # Errors
-    /// As [`PtyScanner::scan`].
-    pub fn raw(&self, bytes: &[u8]) -> io::Result<()> {
-        self.send(bytes, Duration::ZERO)
-    }
-
-    /// Pulls the plug: the link goes first, then the terminal.
-    ///
-    /// # Errors
-    /// When the link cannot be removed.
-    pub fn unplug(&mut self) -> io::Result<()> {
+    /// The link goes first, then the terminal.
+    fn unplug(&mut self) -> io::Result<()> {
         let Some(plug) = self.plug.take() else { return Ok(()) };
         let ours = fs::read_link(&self.link).is_ok_and(|target| target == plug.device);
         if ours { fs::remove_file(&self.link) } else { Ok(()) }
     }
 
-    /// Plugs it in again: another terminal, the same link.
-    ///
-    /// # Errors
-    /// As [`PtyScanner::new`].
-    pub fn replug(&mut self) -> io::Result<()> {
+    /// Another terminal, the same link.
+    fn replug(&mut self) -> io::Result<()> {
         self.unplug()?;
         let plug = Plug::new()?;
         if fs::symlink_metadata(&self.link).is_ok_and(|there| !there.is_symlink()) {
@@ -127,41 +106,15 @@ impl PtyScanner {
         self.plug = Some(plug);
         Ok(())
     }
+}
 
-    /// Whether a program has it open.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.plug.as_ref().is_some_and(Plug::is_open)
-    }
-
-    /// Waits until a program opens it, at most `limit`; false when none did.
-    #[must_use]
-    pub fn wait_open(&self, limit: Duration) -> bool {
-        let mut rest = limit;
-        while !self.is_open() {
-            if rest.is_zero() {
-                return false;
-            }
-            nap(GLANCE);
-            rest = rest.saturating_sub(GLANCE);
-        }
-        true
-    }
-
-    fn send(&self, bytes: &[u8], gap: Duration) -> io::Result<()> {
-        let plug = self.plug.as_ref().ok_or_else(|| io::Error::new(ErrorKind::NotConnected, "it is unplugged"))?;
-        if gap.is_zero() {
-            return plug.write(bytes);
-        }
-        for byte in bytes {
-            plug.write(std::slice::from_ref(byte))?;
-            nap(gap);
-        }
-        Ok(())
+impl Carry<u8> for Pty {
+    fn carry(&self, characters: &[u8]) -> io::Result<()> {
+        write_all(&self.plug.as_ref().ok_or_else(unplugged)?.master, characters)
     }
 }
 
-impl Drop for PtyScanner {
+impl Drop for Pty {
     fn drop(&mut self) {
         self.unplug().ok();
     }
@@ -188,32 +141,4 @@ impl Plug {
         let seen = rustix::event::poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
         seen.is_ok() && polled.iter().all(|master| !master.revents().contains(PollFlags::HUP))
     }
-
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match rustix::io::write(&self.master, rest) {
-                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                Err(rustix::io::Errno::AGAIN) => self.wait_writable()?,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
-    fn wait_writable(&self) -> io::Result<()> {
-        let mut polled = [PollFd::new(&self.master, PollFlags::OUT)];
-        rustix::event::poll(&mut polled, Some(&Timespec { tv_sec: PATIENCE_S, tv_nsec: 0 }))?;
-        if polled.iter().any(|master| master.revents().contains(PollFlags::OUT)) {
-            return Ok(());
-        }
-        Err(io::Error::new(ErrorKind::TimedOut, "nobody reads the scanner"))
-    }
 }
-
-/// How long a scanner waits for its reader, in seconds.
-const PATIENCE_S: i64 = 5;
-
-/// Between two looks whether somebody has opened the scanner.
-const GLANCE: Duration = Duration::from_millis(10);

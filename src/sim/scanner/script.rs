@@ -1,7 +1,6 @@
-use std::io;
 use std::time::Duration;
 
-use super::{PtyScanner, nap};
+use super::manner::{Country, Malformed};
 
 /// One line of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +31,24 @@ pub enum Command {
     Aim(Vec<u8>),
     /// `pause 300ms`
     Pause(Duration),
-    /// `flood N`: so many different codes, as fast as they go.
+    /// `flood N`: so many different codes.
     Flood(u64),
     /// `garbage N`: so many scans of noise.
     Garbage(u64),
+    /// `rate N`: N a second in floods and garbage, or `rate` for as fast as they go; here the time between two.
+    Rate(Duration),
+    /// `lose N`: the N-th character of the next scan is lost.
+    Lose(usize),
+    /// `cut N`: the plug is pulled after N characters, or reports, of the next scan.
+    Cut(usize),
+    /// `malformed short|long|count|endless`, or one of each.
+    Malformed(Option<Malformed>),
+    /// `alt on|off`
+    Alt(bool),
+    /// `caps on|off`
+    Caps(bool),
+    /// `country us|fr`
+    Country(Country),
     /// `unplug`
     Unplug,
     /// `replug`
@@ -48,8 +61,13 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {
     /// No such command.
-    #[error("no command is called {0:?}; see `shroff-sim scanner --help`")]
-    Unknown(String),
+    #[error("no command is called {command:?}; {}", meant(*.nearest))]
+    Unknown {
+        /// What was there.
+        command: String,
+        /// What looks most like it, if anything does.
+        nearest: Option<&'static str>,
+    },
     /// The command is known and what follows is not.
     #[error("{command:?} takes {takes}")]
     Arguments {
@@ -72,129 +90,44 @@ impl Command {
             return Ok(None);
         }
         let takes = |takes| ScriptError::Arguments { command: (*command).to_owned(), takes };
+        let number = |word: &str| word.parse::<usize>().ok().filter(|number| *number > 0);
         let parsed = match (*command, rest) {
-            ("scan", [code]) => Self::Scan { code: (*code).to_owned(), ended: true },
-            ("scan", [code, "no-suffix"]) => Self::Scan { code: (*code).to_owned(), ended: false },
-            ("scan", _) => return Err(takes("a code, and perhaps no-suffix")),
+            ("scan", [code]) => Some(Self::Scan { code: (*code).to_owned(), ended: true }),
+            ("scan", [code, "no-suffix"]) => Some(Self::Scan { code: (*code).to_owned(), ended: false }),
             ("fragment", [code, length]) => {
-                let length = length.parse().map_err(|_| takes("a code and a number of characters"))?;
-                Self::Fragment { code: (*code).to_owned(), length }
+                length.parse().ok().map(|length| Self::Fragment { code: (*code).to_owned(), length })
             }
-            ("fragment", _) => return Err(takes("a code and a number of characters")),
-            ("bounce", []) => Self::Bounce(None),
-            ("bounce", [code]) => Self::Bounce(Some((*code).to_owned())),
-            ("bounce", _) => return Err(takes("a code or nothing")),
-            ("type", [time]) => Self::Type(duration(time).ok_or_else(|| takes(A_TIME))?),
-            ("pause", [time]) => Self::Pause(duration(time).ok_or_else(|| takes(A_TIME))?),
-            ("type" | "pause", _) => return Err(takes(A_TIME)),
-            ("prefix", [] | [_]) => Self::Prefix(text(rest).ok_or_else(|| takes(A_TEXT))?),
-            ("suffix", [] | [_]) => Self::Suffix(text(rest).ok_or_else(|| takes(A_TEXT))?),
-            ("aim", [] | [_]) => Self::Aim(text(rest).ok_or_else(|| takes(A_TEXT))?),
-            ("prefix" | "suffix" | "aim", _) => return Err(takes(A_TEXT)),
-            ("flood", [count]) => Self::Flood(count.parse().map_err(|_| takes("a number"))?),
-            ("garbage", [count]) => Self::Garbage(count.parse().map_err(|_| takes("a number"))?),
-            ("flood" | "garbage", _) => return Err(takes("a number")),
-            ("unplug", []) => Self::Unplug,
-            ("replug", []) => Self::Replug,
-            ("wait", []) => Self::Wait,
-            ("unplug" | "replug" | "wait", _) => return Err(takes("nothing")),
-            _ => return Err(ScriptError::Unknown((*command).to_owned())),
+            ("bounce", []) => Some(Self::Bounce(None)),
+            ("bounce", [code]) => Some(Self::Bounce(Some((*code).to_owned()))),
+            ("type", [time]) => duration(time).map(Self::Type),
+            ("pause", [time]) => duration(time).map(Self::Pause),
+            ("prefix", [] | [_]) => text(rest).map(Self::Prefix),
+            ("suffix", [] | [_]) => text(rest).map(Self::Suffix),
+            ("aim", [] | [_]) => text(rest).map(Self::Aim),
+            ("flood", [count]) => count.parse().ok().map(Self::Flood),
+            ("garbage", [count]) => count.parse().ok().map(Self::Garbage),
+            ("rate", []) => Some(Self::Rate(Duration::ZERO)),
+            ("rate", [rate]) => {
+                rate.parse().ok().and_then(|rate| Duration::from_secs(1).checked_div(rate)).map(Self::Rate)
+            }
+            ("lose", [character]) => number(character).map(Self::Lose),
+            ("cut", [pieces]) => number(pieces).map(Self::Cut),
+            ("malformed", []) => Some(Self::Malformed(None)),
+            ("malformed", [how]) => malformed(how).map(|how| Self::Malformed(Some(how))),
+            ("alt", [switch]) => on(switch).map(Self::Alt),
+            ("caps", [switch]) => on(switch).map(Self::Caps),
+            ("country", ["us"]) => Some(Self::Country(Country::Us)),
+            ("country", ["fr"]) => Some(Self::Country(Country::France)),
+            ("unplug", []) => Some(Self::Unplug),
+            ("replug", []) => Some(Self::Replug),
+            ("wait", []) => Some(Self::Wait),
+            _ => None,
         };
+        let parsed = parsed.ok_or_else(|| match COMMANDS.iter().find(|(name, _)| name == command) {
+            Some((_, right)) => takes(right),
+            None => ScriptError::Unknown { command: (*command).to_owned(), nearest: nearest(command) },
+        })?;
         Ok(Some(parsed))
-    }
-}
-
-/// Plays a script on a scanner.
-#[derive(Debug)]
-pub struct Player {
-    /// The scanner.
-    pub scanner: PtyScanner,
-    last: String,
-    codes: u64,
-    noise: u64,
-}
-
-impl Player {
-    /// Plays on `scanner`.
-    #[must_use]
-    pub fn new(scanner: PtyScanner) -> Self {
-        Self { scanner, last: "134539517967686076".to_owned(), codes: 0, noise: 0 }
-    }
-
-    /// Does what `command` says. Returns when it is done, pauses included.
-    ///
-    /// # Errors
-    /// When the scanner is unplugged, nobody reads it, or nobody opens it within a minute.
-    pub fn play(&mut self, command: Command) -> io::Result<()> {
-        match command {
-            Command::Scan { code, ended } => {
-                if ended {
-                    self.scanner.scan(&code)?;
-                } else {
-                    self.unended(&code)?;
-                }
-                self.last = code;
-            }
-            Command::Fragment { code, length } => self.unended(&code.chars().take(length).collect::<String>())?,
-            Command::Bounce(code) => {
-                self.last = code.unwrap_or_else(|| self.last.clone());
-                self.scanner.scan(&self.last)?;
-                nap(BOUNCE);
-                self.scanner.scan(&self.last)?;
-            }
-            Command::Type(gap) => self.scanner.manner.gap = gap,
-            Command::Prefix(prefix) => self.scanner.manner.prefix = prefix,
-            Command::Suffix(suffix) => self.scanner.manner.suffix = suffix,
-            Command::Aim(aim) => self.scanner.manner.aim = aim,
-            Command::Pause(time) => nap(time),
-            Command::Flood(count) => {
-                for _ in 0..count {
-                    let code = self.next_code();
-                    self.scanner.scan(&code)?;
-                }
-            }
-            Command::Garbage(count) => {
-                for _ in 0..count {
-                    let noise = self.next_noise();
-                    self.scanner.raw(&noise)?;
-                    self.scanner.raw(&self.scanner.manner.suffix)?;
-                }
-            }
-            Command::Unplug => self.scanner.unplug()?,
-            Command::Replug => self.scanner.replug()?,
-            Command::Wait => self.wait()?,
-        }
-        Ok(())
-    }
-
-    fn unended(&mut self, code: &str) -> io::Result<()> {
-        let suffix = std::mem::take(&mut self.scanner.manner.suffix);
-        let sent = self.scanner.scan(code);
-        self.scanner.manner.suffix = suffix;
-        sent
-    }
-
-    fn wait(&self) -> io::Result<()> {
-        if !self.scanner.wait_open(OPENED_WITHIN) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "no program has opened the scanner within a minute"));
-        }
-        nap(SETTLES);
-        Ok(())
-    }
-
-    fn next_code(&mut self) -> String {
-        self.codes = self.codes.saturating_add(1);
-        format!("13{:016}", self.codes)
-    }
-
-    /// Eighteen bytes that are no code: a linear congruential generator's, with Knuth's numbers.
-    fn next_noise(&mut self) -> Vec<u8> {
-        let step = |_| {
-            self.noise = self.noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let [noise, ..] = self.noise.to_be_bytes();
-            noise | 0x80
-        };
-        (0..18).map(step).collect()
     }
 }
 
@@ -234,17 +167,61 @@ fn text(words: &[&str]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+fn malformed(word: &str) -> Option<Malformed> {
+    Some(match word {
+        "short" => Malformed::Short,
+        "long" => Malformed::Long,
+        "count" => Malformed::Count,
+        "endless" => Malformed::Endless,
+        _ => return None,
+    })
+}
+
+fn on(word: &str) -> Option<bool> {
+    match word {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// The command that looks most like `typed`, if one does.
+fn nearest(typed: &str) -> Option<&'static str> {
+    let near = |(name, _): &(&'static str, _)| (strsim::damerau_levenshtein(name, typed), *name);
+    COMMANDS.iter().map(near).min().filter(|(distance, _)| *distance <= 2).map(|(_, name)| name)
+}
+
+fn meant(nearest: Option<&str>) -> String {
+    nearest.map_or_else(|| "see `shroff-sim scanner --help`".to_owned(), |nearest| format!("did you mean {nearest:?}?"))
+}
+
+/// Each command and what it takes.
+const COMMANDS: [(&str, &str); 20] = [
+    ("scan", "a code, and perhaps no-suffix"),
+    ("fragment", "a code and a number of characters"),
+    ("bounce", "a code or nothing"),
+    ("flood", "a number"),
+    ("garbage", "a number"),
+    ("rate", "how many a second, or nothing for as many as go"),
+    ("lose", "the number of a character, from 1"),
+    ("cut", "a number of characters, or reports, from 1"),
+    ("malformed", "short, long, count, endless, or nothing for one of each"),
+    ("type", A_TIME),
+    ("pause", A_TIME),
+    ("prefix", A_TEXT),
+    ("suffix", A_TEXT),
+    ("aim", A_TEXT),
+    ("alt", ON_OR_OFF),
+    ("caps", ON_OR_OFF),
+    ("country", "us or fr"),
+    ("unplug", "nothing"),
+    ("replug", "nothing"),
+    ("wait", "nothing"),
+];
+
 const A_TIME: &str = "a time such as 300ms or 2s";
 const A_TEXT: &str = "at most one word, in which \\r \\n \\t \\\\ and \\x02 stand for bytes";
-
-/// Between the two scans of a bounce. Presentation scanners read a phone again after 0.5 s or a little less.
-const BOUNCE: Duration = Duration::from_millis(400);
-
-/// How long `wait` waits.
-const OPENED_WITHIN: Duration = Duration::from_secs(60);
-
-/// What a program that has opened a scanner needs until it listens: it throws away first what was waiting.
-const SETTLES: Duration = Duration::from_millis(100);
+const ON_OR_OFF: &str = "on or off";
 
 #[cfg(test)]
 mod tests {
@@ -264,6 +241,15 @@ mod tests {
         assert_eq!(parse(r"prefix \x02a\\"), Command::Prefix(b"\x02a\\".to_vec()));
         assert_eq!(parse("suffix"), Command::Suffix(Vec::new()));
         assert_eq!(parse("aim ]C0"), Command::Aim(b"]C0".to_vec()));
+        assert_eq!(parse("rate 40"), Command::Rate(Duration::from_millis(25)));
+        assert_eq!(parse("rate"), Command::Rate(Duration::ZERO));
+        assert_eq!(parse("lose 3"), Command::Lose(3));
+        assert_eq!(parse("cut 9"), Command::Cut(9));
+        assert_eq!(parse("malformed"), Command::Malformed(None));
+        assert_eq!(parse("malformed endless"), Command::Malformed(Some(Malformed::Endless)));
+        assert_eq!(parse("alt on"), Command::Alt(true));
+        assert_eq!(parse("caps off"), Command::Caps(false));
+        assert_eq!(parse("country fr"), Command::Country(Country::France));
         assert_eq!(Command::parse("# a comment"), Ok(None));
         assert_eq!(Command::parse("   "), Ok(None));
     }
@@ -271,20 +257,22 @@ mod tests {
     #[test]
     fn a_line_that_is_no_command_says_what_would_be_one() {
         let said = |line| Command::parse(line).expect_err("no command").to_string();
-        assert_eq!(said("scam 1345"), "no command is called \"scam\"; see `shroff-sim scanner --help`");
+        assert_eq!(said("scam 1345"), "no command is called \"scam\"; did you mean \"scan\"?");
+        assert_eq!(said("sell 1345"), "no command is called \"sell\"; see `shroff-sim scanner --help`");
         assert_eq!(said("pause a while"), "\"pause\" takes a time such as 300ms or 2s");
         assert_eq!(
             said(r"suffix \q"),
             r#""suffix" takes at most one word, in which \r \n \t \\ and \x02 stand for bytes"#
         );
         assert_eq!(said("flood many"), "\"flood\" takes a number");
-    }
-
-    #[test]
-    fn noise_is_no_code_and_no_end_and_changes_no_code() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut player = Player::new(PtyScanner::new(folder.path().join("scanner")).expect("a pty"));
-        assert!((0..100).flat_map(|_| player.next_noise()).all(|byte| byte >= 0x80));
-        assert_eq!(player.next_code(), "130000000000000001");
+        assert_eq!(said("rate 0"), "\"rate\" takes how many a second, or nothing for as many as go");
+        assert_eq!(said("lose 0"), "\"lose\" takes the number of a character, from 1");
+        assert_eq!(
+            said("malformed a bit"),
+            "\"malformed\" takes short, long, count, endless, or nothing for one of each"
+        );
+        assert_eq!(said("alt yes"), "\"alt\" takes on or off");
+        assert_eq!(said("country cn"), "\"country\" takes us or fr");
+        assert_eq!(said("wait 3s"), "\"wait\" takes nothing");
     }
 }

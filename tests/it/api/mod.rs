@@ -3,6 +3,7 @@
 mod display;
 mod door;
 mod payments;
+mod refunds;
 mod requests;
 
 /// A payment code, and the canary of these tests.

@@ -12,13 +12,17 @@ fn what_was_never_accepted_is_not_found_and_moved_no_money() {
         ("GET", "/v1/payments/134539517967681395"),
         ("POST", "/v1/payments/T01-K7Q2M9XB-00000099/cancel"),
         ("POST", "/v1/payments/x/ack"),
+        ("GET", "/v1/refunds/x"),
+        ("GET", "/v1/refunds/134539517967681395"),
+        ("GET", "/v1/refunds/%ff%fe"),
+        ("POST", "/v1/refunds/x/ack"),
     ] {
         let answer = shop.unix.ask(method, path, &[], "");
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
         assert_eq!((&answer.json()["money"], &answer.json()["retryable"]), (&"none".into(), &false.into()));
         assert!(!answer.body.contains(CODE));
     }
-    for path in ["/", "/v2/payments", "/v1/payments/x/refunds", "/v1/payments/", "/v1/refunds/x"] {
+    for path in ["/", "/v2/payments", "/v1/payments/x/refund", "/v1/payments/", "/v1/refunds"] {
         assert_eq!(shop.unix.get(path).code(), "no_such_route", "{path}");
     }
     let answer = shop.unix.ask("DELETE", "/v1/payments", &[], "");

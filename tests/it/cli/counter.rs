@@ -71,6 +71,13 @@ impl Counter {
         counter
     }
 
+    /// Adds to the configuration, whose last section is `[api]`; a supervisor's token lies in `boss`.
+    pub(crate) fn configure(&self, more: &str) {
+        let config = std::fs::read_to_string(self.path("config.toml")).expect("the configuration");
+        self.write("config.toml", &format!("{config}{more}"));
+        self.write("boss", "fedcba9876543210fedcba9876543210");
+    }
+
     /// Writes a file that nobody else may read.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let mut file = std::fs::File::options();
@@ -80,6 +87,11 @@ impl Counter {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The simulated gateway.
+    pub(crate) fn sim(&self) -> &Sim {
+        &self.gateway.as_ref().expect("a simulated gateway").1
     }
 
     /// Starts the daemon and waits until it is ready.
@@ -169,6 +181,12 @@ impl Running {
     pub(crate) fn interrupt(&self) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, rustix::process::Signal::INT).expect("a process");
+    }
+
+    /// Kills it as the kernel would.
+    pub(crate) fn kill(mut self) -> Ended {
+        self.child.kill().expect("a process");
+        self.end()
     }
 
     /// Waits for its end.

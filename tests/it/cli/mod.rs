@@ -1,10 +1,15 @@
 //! Commands as people run them: the real binary, a real daemon beside it, and exit codes.
 
+mod close;
 mod counter;
 mod ledger;
 mod pay;
 mod plain;
 mod reconcile;
+mod refund;
+mod resolve;
+mod scanners;
+mod statement;
 
 /// A payment code that pays, and the canary of these tests.
 const CODE: &str = "130000517967681395";

@@ -16,22 +16,37 @@ use crate::support::Client;
 
 const TOKEN: &str = "e2e-token-0123456789abcdef0123456789abcdef";
 const KEY: &str = "192006250b4c09247ec02edce69f6a2d";
+const V3_KEY: &str = "e2e-apiv3-key-0123456789abcdef01";
 const MCH: &str = "1900000109";
 
 /// What differs between the tests.
 pub(super) struct Setup {
+    /// `gateway.api`: nothing else of the configuration changes with it.
+    pub(super) api: &'static str,
     pub(super) sign_type: &'static str,
     pub(super) sub_mch_id: Option<&'static str>,
     pub(super) p12: bool,
     pub(super) scanner: bool,
     pub(super) lanes: usize,
+    /// More `[[scanner]]` tables.
+    pub(super) devices: String,
     /// Files may grow to so many KiB, as on a full disk.
     pub(super) disk_kib: Option<u32>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { sign_type: "HMAC-SHA256", sub_mch_id: None, p12: false, scanner: false, lanes: 1, disk_kib: None }
+        let devices = String::new();
+        Self {
+            api: "v2",
+            sign_type: "HMAC-SHA256",
+            sub_mch_id: None,
+            p12: false,
+            scanner: false,
+            lanes: 1,
+            devices,
+            disk_kib: None,
+        }
     }
 }
 
@@ -73,6 +88,7 @@ impl Counter {
         };
         counter.write("token", TOKEN, 0o600);
         counter.write("v2.key", KEY, 0o600);
+        counter.write("apiv3.key", V3_KEY, 0o600);
         let config = config(&setup, &https, api, counter.scanner.as_ref());
         counter.write("config.toml", &config, 0o600);
         counter.start();
@@ -126,7 +142,7 @@ impl Counter {
         daemon.wait().expect("an end");
     }
 
-    fn wait_for(&mut self, what: &str, ready: impl Fn(&Self) -> bool) {
+    pub(super) fn wait_for(&mut self, what: &str, ready: impl Fn(&Self) -> bool) {
         for _ in 0..400 {
             if ready(self) {
                 return;
@@ -139,7 +155,7 @@ impl Counter {
         panic!("{what} is not ready: {}", self.log());
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
@@ -199,21 +215,58 @@ impl Counter {
         if answer.status != 201 {
             return false;
         }
-        let reference = text(&answer.json(), "ref").to_owned();
+        let mut payment = answer.json();
+        let reference = text(&payment, "ref").to_owned();
         for _ in 0..20 {
             if std::net::TcpStream::connect(self.api).is_err() {
                 return false;
             }
-            let path = format!("/v1/payments/{reference}?wait=5&after=3");
+            let path = format!("/v1/payments/{reference}?wait=5&after={}", payment["seq"]);
             let now = self.client().ask("GET", &path, &headers[..1], "");
             if now.status != 200 {
                 return false;
             }
-            if now.json()["final"] == json!(true) {
+            payment = now.json();
+            if payment["final"] == json!(true) {
                 return true;
             }
         }
         false
+    }
+
+    /// Changes v3's manners at the gateway.
+    pub(super) fn platform(&self, manners: &Value) {
+        let answer =
+            self.books.ask("POST", "/_sim/platform", &[("Content-Type", "application/json")], &manners.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    /// What `/readyz` says of the shop.
+    pub(super) fn readiness(&self) -> Value {
+        self.client().get("/readyz").json()
+    }
+
+    /// The metric of this name and these labels.
+    pub(super) fn metric(&self, name: &str) -> u64 {
+        let token = format!("Bearer {TOKEN}");
+        let text = self.client().ask("GET", "/metrics", &[("Authorization", &token)], "").body;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_default()
+    }
+
+    /// Memory of the daemon that is its own, in KiB.
+    pub(super) fn resident_kib(&self) -> u64 {
+        let path = format!("/proc/{}/smaps_rollup", self.daemon.as_ref().expect("a daemon").id());
+        let text = std::fs::read_to_string(path).expect("smaps_rollup");
+        let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).expect("Rss");
+        line.split_whitespace().next().and_then(|it| it.parse().ok()).expect("a number")
+    }
+
+    /// The attempts that the ledger knows, of all payments.
+    pub(super) fn attempts(&self) -> usize {
+        let payments = self.get("/v1/payments?limit=100");
+        let all = payments["payments"].as_array().expect("payments").iter();
+        all.map(|it| it["attempts"].as_array().expect("attempts").len()).sum()
     }
 
     /// Waits for the daemon's end; its exit code.
@@ -294,18 +347,61 @@ impl Counter {
         for entry in std::fs::read_dir(self.folder.path()).expect("the folder") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            if name == "log" || name.starts_with("ledger") {
+            if name == "log" || name.starts_with("ledger") || name.starts_with("platform") {
                 places.push((name, std::fs::read(path).expect("a file")));
             }
         }
         places.push(("the API".into(), self.get("/v1/payments").to_string().into_bytes()));
-        let secrets = self.codes.iter().map(String::as_str).chain([KEY, TOKEN]);
+        let secrets = self.codes.iter().map(String::as_str).chain([KEY, V3_KEY, TOKEN]);
         for secret in secrets {
             for (name, bytes) in &places {
                 let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
                 assert!(!found, "a secret (..{}) stands in {name}", &secret[secret.len() - 4..]);
             }
         }
+    }
+
+    /// Asks for a refund, now or again: the same name is the same refund.
+    pub(super) fn refund(&self, payment: &Value, name: &str, amount: Option<u64>) -> Value {
+        let path = format!("/v1/payments/{}/refunds", text(payment, "ref"));
+        let body = json!({ "refund_ref": name, "amount": amount, "reason": "wrong dish" });
+        let token = format!("Bearer {TOKEN}");
+        let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json")];
+        let answer = self.client().ask("POST", &path, &headers, &body.to_string());
+        assert!(matches!(answer.status, 200 | 201), "{path}: {}", answer.body);
+        answer.json()
+    }
+
+    /// Follows a refund by long polls.
+    pub(super) fn refund_until_final(&self, name: &str, limit: Duration) -> Value {
+        let mut now = self.get(&format!("/v1/refunds/{name}"));
+        while now["final"] != json!(true) {
+            self.not_longer_than(limit);
+            now = self.get(&format!("/v1/refunds/{name}?wait=10&after={}", now["seq"]));
+        }
+        now
+    }
+
+    /// The gateway's books hold what these refunds say, and no other refund.
+    pub(super) fn refunds_agree(&self, refunds: &[Value]) {
+        let books = self.books.get("/_sim/books").json();
+        let booked = books["refunds"].as_array().expect("refunds");
+        for refund in refunds {
+            let number = text(refund, "out_refund_no");
+            let is: Vec<&Value> = booked.iter().filter(|it| text(it, "out_refund_no") == number).collect();
+            let state = is.first().map_or("", |it| text(it, "state"));
+            let fits = match (text(refund, "state"), refund["final"] == json!(true)) {
+                ("refunded", true) => state == "SUCCESS" && is[0]["amount"] == refund["amount"],
+                ("failed", true) => matches!(state, "" | "REFUNDCLOSE"),
+                ("needs_attention", true) => state == "CHANGE",
+                (_, is_final) => !is_final && state.is_empty(),
+            };
+            assert!(fits && is.len() < 2, "{refund} is in the books as {is:?}");
+        }
+        let known = |it: &&Value| refunds.iter().any(|refund| refund["out_refund_no"] == it["out_refund_no"]);
+        let strange: Vec<_> = booked.iter().filter(|it| !known(it)).collect();
+        assert!(strange.is_empty(), "in the books only: {strange:?}");
+        assert_eq!(books["audit"], Value::Null);
     }
 
     pub(super) fn not_longer_than(&self, limit: Duration) {
@@ -334,7 +430,18 @@ impl Drop for Counter {
 
 fn gateway(folder: &tempfile::TempDir, setup: &Setup) -> (Child, SocketAddr, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shroff-sim"));
-    command.args(["gateway", "--tls", "--key", KEY, "--mch-id", MCH, "--sign-type", setup.sign_type]);
+    command.args([
+        "gateway",
+        "--tls",
+        "--key",
+        KEY,
+        "--v3-key",
+        V3_KEY,
+        "--mch-id",
+        MCH,
+        "--sign-type",
+        setup.sign_type,
+    ]);
     command.arg("--dir").arg(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     if let Some(sub_mch_id) = setup.sub_mch_id {
         command.args(["--sub-mch-id", sub_mch_id]);
@@ -370,6 +477,7 @@ currency = "HKD"
 mcc = "1001"
 
 [gateway]
+api = "{}"
 base_url = "{https}"
 ca_file = "ca.pem"
 appid = "wx8888888888888888"
@@ -380,6 +488,11 @@ sub_mch_id = "{}"
 sign_type = "{}"
 key_file = "v2.key"
 {certificate}
+
+[gateway.v3]
+private_key_file = "apiclient_key.pem"
+client_cert_file = "apiclient_cert.pem"
+api_key_file = "apiv3.key"
 
 [policy]
 pay_timeout = 10
@@ -396,9 +509,12 @@ listen = "{api}"
 token_file = "token"
 
 {lanes}
+{}
 {}"#,
+        setup.api,
         setup.sub_mch_id.unwrap_or_default(),
         setup.sign_type,
         scanner.unwrap_or_default(),
+        setup.devices,
     )
 }

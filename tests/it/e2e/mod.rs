@@ -2,6 +2,8 @@
 //! more than once; the stories that need many are the simulation's.
 
 mod counter;
+mod refunds;
+mod scanners;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,7 +18,16 @@ const LONGEST: Duration = Duration::from_secs(200);
 
 #[test]
 fn a_sale_over_tls_from_the_scanner_to_the_books() {
-    let mut counter = Counter::open(Setup { scanner: true, ..Setup::default() });
+    a_sale("v2");
+}
+
+#[test]
+fn a_sale_over_v3_from_the_scanner_to_the_books() {
+    a_sale("v3");
+}
+
+fn a_sale(api: &'static str) {
+    let mut counter = Counter::open(Setup { api, scanner: true, ..Setup::default() });
     let payment = counter.sell("1", 8800);
     counter.scan("130000000000000101");
     let payment = counter.until_final(&payment, LONGEST);
@@ -42,12 +53,34 @@ fn md5_institution_mode_and_a_p12_reverse_as_well() {
 }
 
 #[test]
+fn v3_in_institution_mode_reverses_through_a_change_of_certificates() {
+    let mut counter = Counter::open(Setup { api: "v3", sub_mch_id: Some("452532745"), ..Setup::default() });
+    let payment = counter.sell_with("1", 500, "130003000000000202");
+    counter.platform(&json!({ "rotate": true }));
+    counter.post(&format!("/v1/payments/{}/cancel", text(&payment, "ref")), &json!({}), 202);
+    let payment = counter.until_final(&payment, LONGEST);
+    assert_eq!(text(&payment, "state"), "reversed");
+    counter.agrees(&payment);
+    counter.saw_no_violation();
+    counter.holds_no_secret();
+}
+
+#[test]
 fn killed_at_any_moment_it_asks_first_and_settles() {
+    killed_at_any_moment("v2");
+}
+
+#[test]
+fn killed_at_any_moment_over_v3_it_asks_first_and_settles() {
+    killed_at_any_moment("v3");
+}
+
+fn killed_at_any_moment(api: &'static str) {
     let delays = [0, 3, 40, 400, 2_000, 7_000];
     std::thread::scope(|scope| {
         for (at, delay) in delays.into_iter().enumerate() {
             scope.spawn(move || {
-                let mut counter = Counter::open(Setup { scanner: true, ..Setup::default() });
+                let mut counter = Counter::open(Setup { api, scanner: true, ..Setup::default() });
                 let payment = counter.sell("1", 6600);
                 // Half of the customers must confirm on the phone, and do so after 8 s.
                 let scenario = if at % 2 == 0 { 0 } else { 1 };
@@ -66,8 +99,17 @@ fn killed_at_any_moment_it_asks_first_and_settles() {
 
 #[test]
 fn every_scenario_of_the_gateway_ends_as_its_books_say() {
+    every_scenario("v2");
+}
+
+#[test]
+fn every_scenario_over_v3_ends_as_its_books_say() {
+    every_scenario("v3");
+}
+
+fn every_scenario(api: &'static str) {
     let lanes = 24;
-    let mut counter = Counter::open(Setup { lanes, ..Setup::default() });
+    let mut counter = Counter::open(Setup { api, lanes, ..Setup::default() });
     let mut waiting: VecDeque<u16> = SCENARIOS.iter().map(|scenario| scenario.number).collect();
     let mut open: Vec<Option<(u16, Value)>> = vec![None; lanes];
     let mut told = Vec::new();
@@ -112,7 +154,7 @@ fn a_till_whose_disk_is_full_says_nothing_more_and_ends() {
     while accepted < 500 && counter.try_sell(&format!("130000{:012}", 5000 + accepted)) {
         accepted += 1;
     }
-    assert!(accepted > 2, "some sales fit");
+    assert!(accepted > 2, "some sales fit: {}", counter.log());
     assert_eq!(counter.ended(), Some(74), "input or output failed");
     // With room again, everything the gateway was told stands in the ledger, and settles.
     counter.more_room();

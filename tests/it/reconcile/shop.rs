@@ -44,6 +44,7 @@ impl Shop {
             lanes: vec!["1".parse().expect("a lane")],
             currency: "HKD".parse().expect("a currency"),
             amount_max: 5_000_000,
+            operator_max: None,
             description: "Dining Hall".into(),
         };
         let ledger = Ledger::open(&folder.path().join("ledger.sqlite"), birth).expect("a ledger");

@@ -5,7 +5,11 @@
 //! `SHROFF_SEED=n cargo test --release --test it simulation`. Counts: `SHROFF_T1`, `SHROFF_T2`.
 
 mod chance;
+mod disk;
 mod gateway;
+mod refund_day;
+mod refund_t1;
+mod refund_t2;
 mod replies;
 mod t1;
 mod t2;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use shroff::payment::answer::{Class, PayAnswer, QueryAnswer, RefundAnswer, Refusal, ReverseAnswer, ReverseRefusal};
+use shroff::payment::answer::{
+    Class, PayAnswer, QueryAnswer, RefundAnswer, RefundQueryAnswer, RefundRefusal, Refusal, ReverseAnswer,
+    ReverseRefusal,
+};
 use shroff::payment::{Answer, Heard};
 use shroff::sim::book::{Fate, PayOutcome, Plan, QueryOutcome, RefundOutcome, ReverseOutcome, ReversePlan, State};
 
@@ -81,6 +84,11 @@ pub(crate) fn no_word() -> Heard {
     Heard::Answer(Answer::Query(QueryAnswer::NoWord(Refusal::new(Class::Unknown, "SYSTEMERROR", ""))))
 }
 
+pub(crate) fn no_word_of_a_refund() -> Heard {
+    let refusal = Refusal::new(Class::Unknown, "SYSTEMERROR", "");
+    Heard::Answer(Answer::RefundQuery(RefundQueryAnswer::NoWord(refusal)))
+}
+
 pub(crate) fn reverse(outcome: &ReverseOutcome) -> Heard {
     Heard::Answer(Answer::Reverse(match outcome {
         ReverseOutcome::Accepted { recall } => ReverseAnswer::Accepted { recall: *recall },
@@ -100,8 +108,21 @@ pub(crate) fn reverse(outcome: &ReverseOutcome) -> Heard {
 pub(crate) fn refund(outcome: &RefundOutcome) -> Heard {
     Heard::Answer(Answer::Refund(match outcome {
         RefundOutcome::Accepted { .. } => RefundAnswer::Accepted,
-        RefundOutcome::Refused { err_code } => RefundAnswer::NotDone(Refusal::new(Class::Unknown, err_code, "")),
+        RefundOutcome::Refused { err_code } => {
+            RefundAnswer::NotDone { why: refund_refusal(err_code), refusal: Refusal::new(Class::Unknown, err_code, "") }
+        }
     }))
+}
+
+fn refund_refusal(err_code: &str) -> RefundRefusal {
+    match err_code {
+        "NOTENOUGH" => RefundRefusal::NotEnough,
+        "FREQUENCY_LIMITED" | "INVALID_REQ_TOO_MUCH" => RefundRefusal::SlowDown,
+        "TRADE_OVERDUE" | "USER_ACCOUNT_ABNORMAL" => RefundRefusal::Definite,
+        "PARAM_ERROR" | "ORDERNOTEXIST" => RefundRefusal::OurFault,
+        "REFUND_FEE_MISMATCH" => RefundRefusal::Mismatch,
+        _ => RefundRefusal::Unsure,
+    }
 }
 
 /// Nothing here waits longer than the settle bound assumes.

@@ -31,7 +31,7 @@ fn t1_a_hostile_payment_never_loses_a_cent() {
 }
 
 /// Keeps nothing: T1 is about the table. It checks that no row changes without a line.
-struct Unchecked;
+pub(crate) struct Unchecked;
 
 impl Durable for Unchecked {
     type Error = std::convert::Infallible;
@@ -224,7 +224,7 @@ impl World {
             Op::Query => Answer::Query(self.gateway.query(now)),
             Op::Reverse if busy => Answer::Reverse(not_done(true, ReverseRefusal::Other, "SYSTEMERROR")),
             Op::Reverse => Answer::Reverse(self.gateway.reverse(now, &mut self.chance)),
-            Op::Refund => Answer::Refund(self.gateway.refund(now)),
+            Op::Refund | Op::RefundQuery => Answer::Refund(self.gateway.refund(now)),
         }
     }
 

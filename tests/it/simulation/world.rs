@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shroff::ledger::{Birth, Ledger, PaymentRow};
-use shroff::payment::{Ask, Call, Heard, MoneyState, Op, Policy, State};
+use shroff::ledger::{Birth, Ledger, PaymentRow, RefundRow};
+use shroff::payment::answer::RefundQueryAnswer;
+use shroff::payment::{Answer, Ask, Call, Heard, MoneyState, Op, Policy, State, Terms};
 use shroff::sim::book::{Book, PayRequest, Plan, RefundPlan, RefundRequest, ReversePlan, Rules, UnknownReverse};
 use shroff::till::{CallId, NewPayment, Outgoing, ScanVerdict, Settings, Till};
 use shroff::words::{AuthCode, LaneId, Now, PaymentRef, Secret, Tick, WallTime};
 
 use super::chance::Chance;
+use super::refund_day::{self, Refunds};
 use super::replies;
 use super::t2::seconds;
 
@@ -60,6 +62,10 @@ enum Due {
     Cancel {
         payment: PaymentRef,
     },
+    /// The POS asks for a refund, or asks again.
+    GiveBack {
+        wish: u32,
+    },
     PowerOn,
 }
 
@@ -70,7 +76,8 @@ struct Wire {
     out_trade_no: String,
     amount: shroff::words::Money,
     code: String,
-    out_refund_no: String,
+    terms: Option<Terms>,
+    offset: u32,
     copy: bool,
 }
 
@@ -101,11 +108,17 @@ pub(crate) struct World {
     paid: BTreeMap<PaymentRef, State>,
     powered: Tick,
     refund_numbers: BTreeMap<String, String>,
+    refunds: Option<Refunds>,
     pub(crate) loud: bool,
 }
 
 impl World {
     pub(crate) fn new(seed: u64, sales: u32, cut: Cut) -> Self {
+        Self::with(Ledger::in_memory(birth()).expect("a ledger"), seed, sales, cut)
+    }
+
+    /// The same world over this ledger.
+    pub(crate) fn with(ledger: Ledger, seed: u64, sales: u32, cut: Cut) -> Self {
         let mut chance = Chance::new(seed);
         let now = Tick::from_micros(1_000_000);
         let rules = Rules {
@@ -120,8 +133,6 @@ impl World {
         let severity = [0, 60, 250, 600][chance.below(4) as usize];
         let heals = now.after(chance.between(0, 1_200_000));
         let lanes: Vec<LaneId> = ["1", "2"].iter().map(|id| id.parse().expect("a lane")).collect();
-        let birth =
-            Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![7; 32]) };
         let mut world = Self {
             now,
             wall: 1_780_000_000_000,
@@ -131,7 +142,7 @@ impl World {
             stale,
             plans: BTreeMap::new(),
             till: None,
-            disk: Some(Ledger::in_memory(birth).expect("a ledger")),
+            disk: Some(ledger),
             due: BTreeMap::new(),
             order: 0,
             busy: vec![false; lanes.len()],
@@ -146,6 +157,7 @@ impl World {
             paid: BTreeMap::new(),
             powered: now,
             refund_numbers: BTreeMap::new(),
+            refunds: None,
             loud: false,
             chance,
         };
@@ -153,7 +165,23 @@ impl World {
         world
     }
 
+    /// A day on which money also goes back.
+    pub(crate) fn with_refunds(self, seed: u64) -> Self {
+        Self { refunds: Some(Refunds::new(seed)), ..self }
+    }
+
     // --- what the judge reads ---
+
+    pub(crate) fn has_refunds(&self) -> bool {
+        self.refunds.is_some()
+    }
+
+    pub(crate) fn refund_rows(&self) -> Result<Vec<RefundRow>, String> {
+        let ledger = self.till.as_ref().ok_or("no power")?.ledger();
+        let of = |row: &PaymentRow| ledger.refunds_of(&row.record.facts.reference).map_err(|error| error.to_string());
+        let rows: Result<Vec<_>, _> = self.rows()?.iter().map(of).collect();
+        Ok(rows?.into_iter().flatten().collect())
+    }
 
     pub(crate) fn now(&self) -> Tick {
         self.now
@@ -185,9 +213,9 @@ impl World {
     }
 
     pub(crate) fn is_settled(&self) -> bool {
-        self.till
-            .as_ref()
-            .is_some_and(|till| till.unasked() == 0 && till.payments().all(|payment| payment.state().is_final()))
+        self.till.as_ref().is_some_and(|till| {
+            till.unasked() == 0 && till.open_refunds() == 0 && till.payments().all(|payment| payment.state().is_final())
+        })
     }
 
     pub(crate) fn unsettled(&self) -> String {
@@ -204,6 +232,11 @@ impl World {
                 row.ok_or_else(|| format!("sale {sale} was accepted and is gone"))
             })
             .collect()
+    }
+
+    /// The journal's last line.
+    pub(crate) fn lines(&self) -> Result<u64, String> {
+        Ok(self.till.as_ref().ok_or("no power at the end")?.ledger().seq())
     }
 
     pub(crate) fn verify_ledger(&self) -> Result<(), String> {
@@ -243,6 +276,7 @@ impl World {
             Due::Repeat { sale, lane, with_code } => self.post(sale, lane, with_code),
             Due::Scan { lane, code, twice } => self.scan(lane, &code, twice),
             Due::Cancel { payment } => self.cancel(&payment),
+            Due::GiveBack { wish } => self.give_back(wish),
             Due::PowerOn => self.power_on(),
         }
     }
@@ -316,6 +350,14 @@ impl World {
         self.plan(down, Due::PowerOn);
     }
 
+    /// The till stops because a save failed, and somebody sees to the disk: what is on it then is found again.
+    pub(crate) fn stop_until(&mut self, mended: impl FnOnce() -> Ledger) {
+        self.power_off();
+        // The old one goes first: there is one writer.
+        drop(self.disk.take());
+        self.disk = Some(mended());
+    }
+
     fn power_on(&mut self) -> Result<(), String> {
         let Some(ledger) = self.disk.take() else { return Ok(()) };
         self.tell(|| "power on".into());
@@ -325,6 +367,7 @@ impl World {
             currency: "HKD".parse().map_err(|_| "a currency")?,
             amount_max: 5_000_000,
             description: "Dining Hall".into(),
+            operator_max: None,
         };
         let seed = self.chance.draw();
         let mut till = Till::open(ledger, settings, seed, self.at()).map_err(|error| error.to_string())?;
@@ -341,6 +384,10 @@ impl World {
 
     /// Cashiers look at their lanes and act; everybody remembers what was shown.
     fn look(&mut self) -> Result<(), String> {
+        let Some(till) = &mut self.till else { return Ok(()) };
+        if !till.take_settled_refunds().is_empty() {
+            refund_day::agree(&self.refund_rows()?, &self.book)?;
+        }
         let Some(till) = &self.till else { return Ok(()) };
         let views = till.lanes();
         for (lane, view) in views.into_iter().enumerate() {
@@ -387,7 +434,15 @@ impl World {
         match state {
             State::Paid if net != row.record.facts.amount.minor() => Err(format!("{payment} paid, books hold {net}")),
             State::Paid if reversed => Err(format!("{payment} paid, and a reversal was sent")),
-            State::Paid => Ok(()),
+            State::Paid => {
+                let amount = row.record.facts.amount.minor();
+                let wishes = self.refunds.as_mut().map(|refunds| refunds.wishes(payment, amount));
+                for (after, wish) in wishes.into_iter().flatten() {
+                    self.last_sale = self.last_sale.max(self.now.after(after));
+                    self.plan(after, Due::GiveBack { wish });
+                }
+                Ok(())
+            }
             _ if net > 0 => Err(format!("{payment} is {state:?}, and the books hold {net}")),
             _ if row.record.money == MoneyState::Returned && orders.iter().all(|order| order.returned() == 0) => {
                 Err(format!("{payment} claims money was returned"))
@@ -479,19 +534,46 @@ impl World {
         self.said(out)
     }
 
+    fn give_back(&mut self, wish: u32) -> Result<(), String> {
+        let now = self.at();
+        let ask = self.refunds.as_ref().and_then(|refunds| refunds.asks.get(&wish)).cloned();
+        let Some(ask) = ask else { return Ok(()) };
+        if self.till.is_none() {
+            // The POS asks again when the terminal is back.
+            self.plan(Duration::from_secs(20), Due::GiveBack { wish });
+            return Ok(());
+        }
+        let Some(till) = &mut self.till else { return Ok(()) };
+        let (payment, named) = (ask.payment.clone(), ask.reference.clone());
+        let returned = match till.refund(ask, now).map_err(|error| error.to_string())? {
+            Ok(returned) => returned,
+            Err(refusal) => {
+                self.tell(|| format!("{named} of {payment} is refused: {refusal}"));
+                return Ok(());
+            }
+        };
+        self.tell(|| format!("{named} of {payment}, new: {}", returned.new));
+        if !returned.new && !returned.out.is_empty() {
+            return Err("a repeated request said something to the gateway".into());
+        }
+        self.said(returned.out)
+    }
+
     // --- the network and the gateway ---
 
     fn launch(&mut self, id: CallId, call: &Call) -> Result<(), String> {
         let op = call.ask.op();
-        let (code, out_refund_no) = match &call.ask {
-            Ask::Pay(code) => (code.expose().to_owned(), String::new()),
-            Ask::Refund(number) => (String::new(), number.to_string()),
-            Ask::Query | Ask::Reverse => (String::new(), String::new()),
+        let (code, terms, offset) = match &call.ask {
+            Ask::Pay(code) => (code.expose().to_owned(), None, 0),
+            Ask::Refund(terms) => (String::new(), Some(terms.clone()), 0),
+            Ask::RefundQuery { terms, offset } => (String::new(), Some(terms.clone()), *offset),
+            Ask::Query | Ask::Reverse => (String::new(), None, 0),
         };
         let number = call.order.out_trade_no.to_string();
         self.digest = self.digest.rotate_left(5) ^ self.now.micros() ^ number.bytes().map(u64::from).sum::<u64>();
         self.tell(|| format!("{} {number}", op.word()));
-        if op == Op::Refund {
+        if let Some(Terms { out_refund_no, reason: None, .. }) = &terms {
+            let out_refund_no = out_refund_no.to_string();
             let first = self.refund_numbers.entry(number.clone()).or_insert_with(|| out_refund_no.clone());
             if *first != out_refund_no {
                 return Err(format!("{number} is refunded under a second number"));
@@ -507,7 +589,7 @@ impl World {
         let connect = if self.faulty() { self.chance.between(0, 4_000) } else { Duration::ZERO };
         let sent = self.now.after(connect);
         let travel = if self.faulty() { self.chance.between(5, 60_000) } else { self.chance.between(1, 40) };
-        let wire = Wire { op, out_trade_no: number, amount: call.order.amount, code, out_refund_no, copy: false };
+        let wire = Wire { op, out_trade_no: number, amount: call.order.amount, code, terms, offset, copy: false };
         if !self.faulty() {
             let travel = connect.saturating_add(travel);
             if self.faulty() {
@@ -574,11 +656,31 @@ impl World {
                 let plan = if busy { replies::reverse_plan(&mut self.chance) } else { ReversePlan::Honest };
                 replies::reverse(&self.book.reverse(number, now, &plan))
             }
+            Op::RefundQuery if busy => replies::no_word_of_a_refund(),
+            Op::RefundQuery => {
+                let Some(terms) = &wire.terms else { return replies::no_word_of_a_refund() };
+                if self.refunds.as_mut().is_some_and(|refunds| refunds.turns_a_page(wire.offset)) {
+                    return Heard::Answer(Answer::RefundQuery(RefundQueryAnswer::More { offset: 1 }));
+                }
+                refund_day::known(&mut self.book, number, terms, now, self.stale)
+            }
             Op::Refund => {
-                let total = wire.amount.minor();
-                let request =
-                    RefundRequest { out_trade_no: number, out_refund_no: &wire.out_refund_no, total, refund: total };
-                let plan = if busy { RefundPlan::Refuses("NOTENOUGH".into()) } else { RefundPlan::Honest };
+                let Some(terms) = &wire.terms else { return replies::no_word_of_a_refund() };
+                let request = RefundRequest {
+                    out_trade_no: number,
+                    out_refund_no: terms.out_refund_no.as_str(),
+                    total: wire.amount.minor(),
+                    refund: terms.amount.minor(),
+                    desc: terms.reason.as_deref().unwrap_or_default(),
+                    sent,
+                    copy: wire.copy,
+                };
+                let hostile = self.now < self.heals;
+                let plan = match (&mut self.refunds, &terms.reason) {
+                    (Some(refunds), Some(_)) => refunds.plan(request.out_refund_no, hostile),
+                    _ if busy => RefundPlan::Refuses("NOTENOUGH".into()),
+                    _ => RefundPlan::Honest,
+                };
                 replies::refund(&self.book.refund(&request, now, &plan))
             }
         }
@@ -597,6 +699,10 @@ impl World {
             println!("{:>12} {}", seconds(self.now), what());
         }
     }
+}
+
+pub(crate) fn birth() -> Birth {
+    Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![7; 32]) }
 }
 
 fn client_ref(sale: u32) -> String {

@@ -1,7 +1,10 @@
 //! A shop for tests: the real till and ledger, the real API, and a client that speaks HTTP by hand.
 
+mod disk;
 mod http;
 mod shop;
+pub(crate) mod sysfs;
 
+pub(crate) use disk::BadDisk;
 pub(crate) use http::Client;
-pub(crate) use shop::{Shop, TOKEN};
+pub(crate) use shop::{SUPERVISOR, Shop, TOKEN};

@@ -20,6 +20,10 @@ use super::Client;
 
 /// The token of the shop's TCP listener.
 pub(crate) const TOKEN: &str = "3f1c9a";
+/// The supervisor's.
+pub(crate) const SUPERVISOR: &str = "b055b055";
+/// A refund of more needs the supervisor.
+pub(crate) const OPERATOR_MAX: u64 = 5_000;
 /// 2026-11-21 11:38:26 in Hong Kong.
 const BEGIN: i64 = 1_795_232_306_000;
 
@@ -59,6 +63,7 @@ impl Shop {
             currency: "HKD".parse().expect("a currency"),
             amount_max: 5_000_000,
             description: "Dining Hall".to_owned(),
+            operator_max: Some(OPERATOR_MAX),
         };
         let (till_ledger, till_clock) = (ledger.clone(), Arc::clone(&clock));
         let (ready, begun) = mpsc::channel();
@@ -78,6 +83,7 @@ impl Shop {
         let config = ApiConfig {
             origins: vec!["https://pos.example".to_owned()],
             token: Some(Secret::new(TOKEN.as_bytes().to_vec())),
+            supervisor: Some(Secret::new(SUPERVISOR.as_bytes().to_vec())),
             language: Language::En,
             display_languages: vec![Language::ZhHk, Language::En],
             lanes,
@@ -227,6 +233,18 @@ fn run(
             Input::Cancel(reference, reply) => {
                 let canceled = till.cancel(&reference, now).expect("a save").map(|calls| out.extend(calls));
                 answer = Box::new(move || drop(reply.send(canceled)));
+            }
+            Input::Refund(ask, reply) => {
+                let returned = till.refund(*ask, now).expect("a save");
+                let new = returned.map(|it| {
+                    out.extend(it.out);
+                    it.new
+                });
+                answer = Box::new(move || drop(reply.send(new)));
+            }
+            Input::AcknowledgeRefund(reference, reply) => {
+                let kept = till.acknowledge_refund(&reference, now).expect("a save");
+                answer = Box::new(move || drop(reply.send(kept)));
             }
             Input::Acknowledge(reference, reply) => {
                 let kept = till.acknowledge(&reference, now).expect("a save");

@@ -1,0 +1,307 @@
+//! `shroff close`: what a day took, gave back and left open, from the ledger.
+
+mod page;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::exit::BadData;
+use super::landing::Landing;
+use super::shown::{amount, shop_time};
+use super::{Exit, Json, say};
+use crate::config::Local;
+use crate::edge::clock::Clock;
+use crate::ledger::{Moved, Reader, Share, Takings, Tally, Unresolved};
+use crate::payment::State;
+use crate::words::{Currency, Day, WallTime};
+
+/// Which day to close. The ledger is read, so the daemon may run or not. Exit code 1 when something is unresolved.
+#[derive(Debug, clap::Args)]
+pub(super) struct CloseArgs {
+    /// The day, year-month-day, midnight UTC+8; today when left out
+    #[arg(long, value_name = "DAY")]
+    day: Option<Day>,
+    /// Write a page that can be opened and printed
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    html: Option<PathBuf>,
+    /// Replace the page that is there
+    #[arg(long, requires = "html")]
+    force: bool,
+    #[command(flatten)]
+    output: Json,
+}
+
+pub(super) fn run(path: &Path, args: &CloseArgs) -> anyhow::Result<Exit> {
+    let local = Local::load(path)?;
+    let reader = Reader::open(&local.ledger_path)?;
+    let now = Clock::start().wall();
+    let day = args.day.unwrap_or(Day::of(now));
+    if now < day.begin() {
+        let clock = shop_time(&now.to_string());
+        return Err(BadData(format!("{day} has not begun; by this terminal's clock it is {clock} UTC+8")).into());
+    }
+    let summary = Summary::of(&local, day, now, reader.takings(day)?);
+    let exit = if summary.unresolved.is_empty() { Exit::Fine } else { Exit::Found };
+    if args.output.json {
+        say::json(&summary)?;
+        return Ok(exit);
+    }
+    if let Some(file) = &args.html {
+        let mut landing = Landing::beside(file, args.force)?;
+        landing.file().write_all(page::page(&summary).as_bytes()).context("the page cannot be written")?;
+        landing.land()?;
+        say::print(&format!("{}: {}\n", say::plain(&file.display().to_string()), summary.verdict()))?;
+        return Ok(exit);
+    }
+    say::print(&summary.text())?;
+    Ok(exit)
+}
+
+/// A day's summary, as people and programs read it.
+#[derive(Debug, Serialize)]
+struct Summary {
+    terminal: String,
+    store_name: String,
+    day: String,
+    /// The day is over, and nothing of it is open.
+    closed: bool,
+    /// When the summary was made.
+    at: WallTime,
+    /// The day goes on.
+    running: bool,
+    currencies: Vec<OfCurrency>,
+    by_operator: Vec<Line>,
+    by_lane: Vec<Line>,
+    first_sale: Option<WallTime>,
+    last_sale: Option<WallTime>,
+    /// Payments that came to nothing.
+    not_paid: NotPaid,
+    /// Sales the POS has not acknowledged.
+    unacknowledged: u64,
+    unresolved: Vec<Open>,
+}
+
+/// One currency.
+#[derive(Debug, Serialize)]
+struct OfCurrency {
+    currency: &'static str,
+    #[serde(flatten)]
+    sums: Sums,
+}
+
+/// One operator, or one lane, in one currency.
+#[derive(Debug, Serialize)]
+struct Line {
+    name: String,
+    currency: &'static str,
+    #[serde(flatten)]
+    sums: Sums,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Sums {
+    taken: Tally,
+    returned: Tally,
+    /// Taken less returned.
+    net: i128,
+    unresolved: Tally,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct NotPaid {
+    declined: u64,
+    reversed: u64,
+    canceled: u64,
+    expired: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Open {
+    #[serde(rename = "ref")]
+    name: String,
+    client_ref: String,
+    amount: u64,
+    currency: &'static str,
+    operator: String,
+    lane: String,
+    state: String,
+    created_at: WallTime,
+}
+
+impl From<Moved> for Sums {
+    fn from(moved: Moved) -> Self {
+        let Moved { taken, returned, unresolved } = moved;
+        Self { taken, returned, net: i128::from(taken.sum).saturating_sub(i128::from(returned.sum)), unresolved }
+    }
+}
+
+impl From<Unresolved> for Open {
+    fn from(it: Unresolved) -> Self {
+        let Unresolved { name, client_ref, minor, share, state, created_at } = it;
+        let Share { currency, operator, lane } = share;
+        Self { name, client_ref, amount: minor, currency: currency.code(), operator, lane, state, created_at }
+    }
+}
+
+impl Summary {
+    fn of(local: &Local, day: Day, now: WallTime, takings: Takings) -> Self {
+        let running = now < day.end();
+        let count = |state| takings.not_paid.get(&state).copied().unwrap_or(0);
+        Self {
+            terminal: local.terminal.to_string(),
+            store_name: local.store_name.clone(),
+            day: day.to_string(),
+            closed: !running && takings.unresolved.is_empty(),
+            at: now,
+            running,
+            currencies: folded(&takings, |_| String::new())
+                .into_iter()
+                .map(|((currency, _), moved)| OfCurrency { currency: currency.code(), sums: moved.into() })
+                .collect(),
+            by_operator: lines(&takings, |share| share.operator.clone()),
+            by_lane: lines(&takings, |share| share.lane.clone()),
+            first_sale: takings.first_sale,
+            last_sale: takings.last_sale,
+            not_paid: NotPaid {
+                declined: count(State::Declined),
+                reversed: count(State::Reversed),
+                canceled: count(State::Canceled),
+                expired: count(State::Expired),
+            },
+            unacknowledged: takings.unacknowledged,
+            unresolved: takings.unresolved.into_iter().map(Open::from).collect(),
+        }
+    }
+
+    /// One sentence.
+    fn verdict(&self) -> String {
+        match (self.unresolved.len(), self.running) {
+            (0, false) => "the day is closed, and nothing is open".to_owned(),
+            (0, true) => format!("the day goes on; this is what was known at {}", shop_time(&self.at.to_string())),
+            (count, _) => format!("{count} unresolved: nobody knows yet where the money is"),
+        }
+    }
+
+    /// What to do about it.
+    fn advice(&self) -> Option<&'static str> {
+        let advice =
+            "leave the daemon running, or stop it and run `shroff resolve`; do not charge these customers again";
+        (!self.unresolved.is_empty()).then_some(advice)
+    }
+
+    /// The store and its terminal.
+    fn place(&self) -> String {
+        let terminal = format!("terminal {}", self.terminal);
+        if self.store_name.is_empty() { terminal } else { format!("{}, {terminal}", self.store_name) }
+    }
+
+    /// What is worth a line beside the sums.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let (Some(first), Some(last)) = (self.first_sale, self.last_sale) {
+            let [first, last] = [first, last].map(|at| shop_time(&at.to_string()));
+            notes.push(format!("first sale {first}, last sale {last} (UTC+8)"));
+        }
+        let NotPaid { declined, reversed, canceled, expired } = self.not_paid;
+        let ends =
+            [(declined, "declined"), (reversed, "reversed unpaid"), (canceled, "cancelled"), (expired, "expired")];
+        let told: Vec<String> =
+            ends.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        if !told.is_empty() {
+            notes.push(format!("not paid: {}", told.join(", ")));
+        }
+        match self.unacknowledged {
+            0 => {}
+            count => {
+                notes.push(format!("{count} paid and never acknowledged by the POS: `shroff attention` lists them"));
+            }
+        }
+        notes
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{} (UTC+8), {}\n{}\n", self.day, say::plain(&self.place()), self.coloured_verdict());
+        let empty = self.currencies.is_empty();
+        if empty {
+            text.push_str("\nno money moved\n");
+        } else {
+            let rows =
+                self.currencies.iter().map(|it| [it.currency.to_owned()].into_iter().chain(it.sums.cells(it.currency)));
+            text.push_str(&section(["CURRENCY", "TAKEN", "RETURNED", "NET", "UNRESOLVED"], rows.map(five)));
+            for (head, lines) in [("OPERATOR", &self.by_operator), ("LANE", &self.by_lane)] {
+                let rows = lines.iter().map(|it| {
+                    let name = if it.name.is_empty() { "(nobody named)".to_owned() } else { it.name.clone() };
+                    [name].into_iter().chain(it.sums.cells(it.currency))
+                });
+                text.push_str(&section([head, "TAKEN", "RETURNED", "NET", "UNRESOLVED"], rows.map(five)));
+            }
+        }
+        let notes = self.notes();
+        if !notes.is_empty() {
+            text.push_str(&format!("\n{}\n", notes.join("\n")));
+        }
+        if let Some(advice) = self.advice() {
+            let rows = self.unresolved.iter().map(Open::cells);
+            text.push_str(&section(["REF", "CLIENT_REF", "AMOUNT", "STATE", "SINCE (UTC+8)"], rows));
+            text.push_str(&format!("{advice}\n"));
+        }
+        text
+    }
+
+    fn coloured_verdict(&self) -> String {
+        say::coloured(&self.verdict(), self.unresolved.is_empty())
+    }
+}
+
+impl Sums {
+    /// Taken, returned, net and unresolved, each with how many.
+    fn cells(self, currency: &str) -> [String; 4] {
+        let Self { taken, returned, net, unresolved } = self;
+        let cell = |tally: Tally| match tally.count {
+            0 => "-".to_owned(),
+            count => format!("{} ({count})", amount(tally.sum, currency)),
+        };
+        [cell(taken), cell(returned), signed(net, currency), cell(unresolved)]
+    }
+}
+
+impl Open {
+    fn cells(&self) -> [String; 5] {
+        let since = shop_time(&self.created_at.to_string());
+        let Self { name, client_ref, amount: minor, currency, state, .. } = self;
+        [name.clone(), client_ref.clone(), amount(*minor, currency), state.clone(), since]
+    }
+}
+
+/// An amount that may be less than nothing: more was given back than taken.
+fn signed(net: i128, currency: &str) -> String {
+    let shown = amount(u64::try_from(net.unsigned_abs()).unwrap_or(u64::MAX), currency);
+    if net < 0 { format!("-{shown}") } else { shown }
+}
+
+fn section(header: [&str; 5], rows: impl IntoIterator<Item = [String; 5]>) -> String {
+    format!("\n{}", say::table(header, rows))
+}
+
+fn five(cells: impl IntoIterator<Item = String>) -> [String; 5] {
+    let mut cells = cells.into_iter();
+    std::array::from_fn(|_| cells.next().unwrap_or_default())
+}
+
+fn lines(takings: &Takings, name: fn(&Share) -> String) -> Vec<Line> {
+    let folded = folded(takings, name).into_iter();
+    folded.map(|((currency, name), moved)| Line { name, currency: currency.code(), sums: moved.into() }).collect()
+}
+
+/// What moved, by currency and by what `name` makes of a share.
+fn folded(takings: &Takings, name: fn(&Share) -> String) -> BTreeMap<(Currency, String), Moved> {
+    let mut folded: BTreeMap<(Currency, String), Moved> = BTreeMap::new();
+    for (share, moved) in &takings.shares {
+        folded.entry((share.currency, name(share))).or_default().add(*moved);
+    }
+    folded
+}

@@ -1,0 +1,159 @@
+//! `shroff refund`: asks the running daemon to give money back, and follows it for a while.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use zeroize::Zeroizing;
+
+use super::api::{Daemon, Reply, Trouble, on_tokio};
+use super::exit::BadData;
+use super::follow::insist;
+use super::show::unknown;
+use super::shown::{Payment, Refund};
+use super::{Exit, Json, pay, say};
+use crate::config::Local;
+use crate::edge::api::RefundRequest;
+use crate::edge::clock::Clock;
+use crate::words::{Currency, Money, RefundRef, Secret};
+
+/// What to give back, and why. The terminal gives it back once, however often the same --ref is asked for.
+///
+/// Exit code 0 when the customer has the money or WeChat has accepted the refund, 75 when WeChat has not accepted it yet
+/// and the terminal goes on trying, 1 when it failed or needs a person, 77 when it needs the supervisor.
+#[derive(Debug, clap::Args)]
+pub(super) struct RefundArgs {
+    /// The terminal's ref of the payment, or the POS's client_ref
+    #[arg(value_name = "REF")]
+    name: String,
+    /// How much, in major units, such as 12.00; all that is left when left out
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
+    amount: Option<String>,
+    /// Why; the customer reads it in WeChat
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// The POS's name of the refund (refund_ref): with the same name the same refund is followed, never a second one
+    /// made; drawn afresh when left out
+    #[arg(long = "ref", value_name = "REFUND_REF")]
+    refund_ref: Option<RefundRef>,
+    /// Who asks for it
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+    /// A file with the supervisor's token, for more than refund.operator_max
+    #[arg(long, value_name = "FILE")]
+    supervisor_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    output: Json,
+}
+
+/// How long a refund is followed: most reach a balance within seconds, and a card takes days.
+const FOLLOWED: Duration = Duration::from_secs(20);
+/// Seconds a question is held back.
+const WAIT: &str = "5";
+
+pub(super) fn run(path: &Path, args: &RefundArgs) -> anyhow::Result<Exit> {
+    let local = Local::load(path)?;
+    let token = args.supervisor_token_file.as_deref().map(read_token).transpose()?;
+    on_tokio(refund(&Daemon::at(&local.socket)?, args, token.as_ref()))
+}
+
+async fn refund(daemon: &Daemon, args: &RefundArgs, token: Option<&Secret>) -> anyhow::Result<Exit> {
+    let clock = Clock::start();
+    let Some(payment) = daemon.find(&args.name).await? else { return Err(unknown().into()) };
+    let refund_ref = args.refund_ref.as_ref().map_or_else(pay::draw, ToString::to_string);
+    let body = serde_json::to_vec(&RefundRequest {
+        refund_ref: refund_ref.clone(),
+        amount: args.amount.as_deref().map(|amount| minor(amount, &payment)).transpose()?,
+        reason: args.reason.clone(),
+        operator: args.operator.clone(),
+    })?;
+    let path = ["v1", "payments", payment.reference.as_str(), "refunds"];
+    let reply = match daemon.post(&path, body.clone(), token).await {
+        // The same body is the same refund.
+        Err(trouble) if trouble.passes() && !matches!(trouble, Trouble::Unreachable { .. }) => {
+            insist(clock, || daemon.post(&path, body.clone(), token)).await
+        }
+        answered => answered,
+    };
+    let reply = reply?;
+    say::tell(&format!("{refund_ref}: {} of {}", Refund::read(&reply.body)?.total(), payment.reference));
+    let reply = follow(daemon, clock, reply).await.with_context(|| {
+        format!("lost sight of {refund_ref}, which goes on without us; `shroff show {}` says how it ends", args.name)
+    })?;
+    let refund = Refund::read(&reply.body)?;
+    if args.output.json {
+        say::json(&reply.body)?;
+    } else {
+        say::print(&line(&refund))?;
+    }
+    say::tell(&refund.advice);
+    Ok(match refund.state.as_str() {
+        "refunded" | "processing" => Exit::Fine,
+        "requested" => Exit::Later,
+        _ => Exit::Found,
+    })
+}
+
+/// Waits a while for its end.
+async fn follow(daemon: &Daemon, clock: Clock, mut reply: Reply) -> anyhow::Result<Reply> {
+    let end = clock.tick().after(FOLLOWED);
+    loop {
+        let refund = Refund::read(&reply.body)?;
+        if refund.is_final || clock.tick() >= end {
+            return Ok(reply);
+        }
+        let seq = refund.seq.to_string();
+        let path = ["v1", "refunds", refund.refund_ref.as_str()];
+        let query = [("wait", WAIT), ("after", seq.as_str())];
+        reply = insist(clock, || daemon.get(&path, &query, FOLLOWED)).await?;
+    }
+}
+
+/// One clear line.
+fn line(refund: &Refund) -> String {
+    let good = matches!(refund.state.as_str(), "refunded" | "processing");
+    let words = if refund.state == "refunded" { "refunded".to_owned() } else { format!("not yet: {}", refund.state) };
+    let words = if refund.is_final && refund.state != "refunded" { refund.state.clone() } else { words };
+    let why = refund.err_code.as_ref().map(|code| format!(" ({})", say::plain(code))).unwrap_or_default();
+    let (total, payment, number) = (refund.total(), &refund.payment, &refund.out_refund_no);
+    format!("{} {total} of {payment} refund {} {number}{why}\n", say::coloured(&words, good), refund.refund_ref)
+}
+
+/// The amount in the payment's own currency.
+fn minor(typed: &str, payment: &Payment) -> anyhow::Result<u64> {
+    let currency: Currency = payment.currency.parse()?;
+    Ok(Money::parse_major(typed, currency)?.minor())
+}
+
+fn read_token(path: &Path) -> anyhow::Result<Secret> {
+    let bytes = std::fs::read(path).with_context(|| format!("the supervisor's token in {}", path.display()))?;
+    let bytes = Zeroizing::new(bytes);
+    let token = bytes.trim_ascii();
+    if token.is_empty() || !token.iter().all(u8::is_ascii_graphic) {
+        return Err(BadData(format!("{} does not hold a token", path.display())).into());
+    }
+    Ok(Secret::new(token.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refund(state: &str, is_final: bool, code: Option<&str>) -> Refund {
+        let value = serde_json::json!({
+            "refund_ref": "R-1-1", "ref": "T01-A-1", "out_refund_no": "T01A1F", "amount": 1200, "currency": "HKD",
+            "state": state, "final": is_final, "reason": "x", "operator": "", "err_code": code, "advice": "…",
+            "created_at": "2026-11-21T03:38:26.000Z", "seq": 3,
+        });
+        Refund::read(&value).expect("a refund")
+    }
+
+    #[test]
+    fn the_result_is_one_clear_line() {
+        assert_eq!(line(&refund("refunded", true, None)), "refunded HKD 12.00 of T01-A-1 refund R-1-1 T01A1F\n");
+        let empty = line(&refund("requested", false, Some("NOTENOUGH")));
+        assert_eq!(empty, "not yet: requested HKD 12.00 of T01-A-1 refund R-1-1 T01A1F (NOTENOUGH)\n");
+        let failed = line(&refund("failed", true, Some("REFUNDCLOSE")));
+        assert_eq!(failed, "failed HKD 12.00 of T01-A-1 refund R-1-1 T01A1F (REFUNDCLOSE)\n");
+    }
+}

@@ -1,0 +1,275 @@
+//! `shroff resolve`: with the daemon stopped, drives every unsettled payment and refund to its end.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::offline::Books;
+use super::progress::Bar;
+use super::shown::{Payment, shop_time};
+use super::{Exit, Json, say, serve};
+use crate::config::Config;
+use crate::daemon::ServeError;
+use crate::edge::api::view::PaymentView;
+use crate::edge::desk::Board;
+use crate::ledger::{Filter, LedgerError, PaymentRow};
+use crate::words::PaymentRef;
+
+/// How long to try. Everything is on disk at any moment: Ctrl-C, a kill or a power cut loses nothing, and the daemon goes
+/// on where this ended. Exit code 1 when something is left.
+#[derive(Debug, clap::Args)]
+pub(super) struct ResolveArgs {
+    /// Stop after this long, such as 90s, 10m or 1h
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
+    limit: Duration,
+    /// How much to say on stderr: error, warn, info, debug, trace, or a filter such as shroff=debug
+    #[arg(long, env = "SHROFF_LOG", default_value = "error", value_name = "LEVEL")]
+    log: String,
+    #[command(flatten)]
+    output: Json,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let time = text.parse::<jiff::SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
+    time.filter(|time| !time.is_zero()).ok_or_else(|| "a time is written 90s, 10m or 1h".to_owned())
+}
+
+/// Journal lines read at once.
+const LINES: u32 = 500;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document {
+    settled: Vec<PaymentView>,
+    open: Vec<OpenView>,
+    /// Refunds whose end is not known yet.
+    open_refunds: usize,
+    /// Why the gateway could not be reached when it was last tried.
+    unreachable: Option<String>,
+}
+
+#[derive(Serialize)]
+struct OpenView {
+    waits_for: String,
+    payment: PaymentView,
+}
+
+pub(super) fn run(path: &Path, args: &ResolveArgs) -> anyhow::Result<Exit> {
+    serve::listen(&args.log)?;
+    crate::daemon::harden();
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let config = Config::load(path, credentials.as_deref())?;
+    // A ledger that is not there is a wrong path, and not one to be made.
+    let books = Books::open(path)?;
+    let mut work = Work::new(books, args.output);
+    let mut failed = None;
+    let outcome = crate::daemon::resolve(&config, args.limit, &mut |board| {
+        // The till goes on whatever becomes of the telling; the first failure is told at the end.
+        if failed.is_none() {
+            failed = work.hear(board).err();
+        }
+    });
+    match outcome {
+        Err(ServeError::Ledger(LedgerError::Locked(path))) => {
+            let locked = ServeError::Ledger(LedgerError::Locked(path));
+            return Err(locked)
+                .context("stop the daemon first (systemctl stop shroff), then run `shroff resolve` again");
+        }
+        outcome => outcome?,
+    }
+    failed.map_or(Ok(()), Err)?;
+    work.end()
+}
+
+/// What is being settled, as the ledger has it.
+struct Work {
+    books: Books,
+    output: Json,
+    bar: Option<Bar>,
+    /// Names of what is open.
+    open: BTreeSet<PaymentRef>,
+    found: u64,
+    /// The journal is read up to here.
+    seq: u64,
+    settled: Vec<PaymentView>,
+    board: Board,
+}
+
+impl Work {
+    fn new(books: Books, output: Json) -> Self {
+        let (open, settled) = (BTreeSet::new(), Vec::new());
+        Self { books, output, bar: None, open, found: 0, seq: 0, settled, board: Board::default() }
+    }
+
+    /// Looks into the ledger for what has become settled.
+    fn hear(&mut self, board: &Board) -> anyhow::Result<()> {
+        self.board = board.clone();
+        if self.bar.is_none() {
+            return self.begin();
+        }
+        loop {
+            let lines = self.books.reader.journal(self.seq, LINES)?;
+            let Some(last) = lines.last().map(|line| line.seq) else { break };
+            self.seq = last;
+            let names: BTreeSet<&str> = lines.iter().map(|line| line.payment.as_str()).collect();
+            for name in names {
+                self.look_at(name)?;
+            }
+        }
+        self.show();
+        Ok(())
+    }
+
+    fn begin(&mut self) -> anyhow::Result<()> {
+        if self.board.wrong_clock {
+            say::tell("shroff: the clock is wrong: set it, for example with timedatectl set-ntp true");
+        }
+        self.seq = self.books.reader.seq()?;
+        let mut filter = Filter { open: true, ..Filter::default() };
+        loop {
+            let rows = self.books.reader.payments(&filter)?;
+            let Some(last) = rows.last().map(|row| row.record.facts.reference.clone()) else { break };
+            filter.before = Some(last);
+            self.open.extend(rows.into_iter().map(|row| row.record.facts.reference));
+        }
+        self.found = count(self.open.len());
+        self.bar = Some(Bar::of_things("settling".to_owned()));
+        self.show();
+        Ok(())
+    }
+
+    fn look_at(&mut self, name: &str) -> anyhow::Result<()> {
+        let Some(row) = self.books.reader.payment(name)? else { return Ok(()) };
+        let reference = &row.record.facts.reference;
+        if row.record.open || !self.open.remove(reference) {
+            return Ok(());
+        }
+        let view = PaymentView::of(&row, self.books.language);
+        if !self.output.json {
+            let line = line(&Payment::of(&view)?);
+            self.aside(|| say::print(&line))?;
+        }
+        self.settled.push(view);
+        Ok(())
+    }
+
+    fn show(&self) {
+        let Some(bar) = &self.bar else { return };
+        bar.shows(self.found.saturating_sub(count(self.open.len())), Some(self.found));
+        let oldest = self.open.first().map(|name| format!("settling {name}")).unwrap_or_default();
+        bar.says(if self.board.unreachable.is_some() { "the gateway cannot be reached".to_owned() } else { oldest });
+    }
+
+    fn aside<T>(&self, talk: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.aside(talk),
+            None => talk(),
+        }
+    }
+
+    /// Says what is left.
+    fn end(mut self) -> anyhow::Result<Exit> {
+        drop(self.bar.take());
+        let mut open = Vec::new();
+        for name in &self.open {
+            if let Some(row) = self.books.reader.payment(name.as_str())? {
+                open.push(OpenView { waits_for: waits_for(&row), payment: PaymentView::of(&row, self.books.language) });
+            }
+        }
+        let open_refunds = self.board.open_refunds;
+        let exit = if open.is_empty() && open_refunds == 0 { Exit::Fine } else { Exit::Found };
+        let (settled, left) = (self.settled.len(), open.len());
+        if self.output.json {
+            let unreachable = self.board.unreachable.take();
+            say::json(&Document { settled: self.settled, open, open_refunds, unreachable })?;
+            return Ok(exit);
+        }
+        if open_refunds > 0 {
+            say::tell(&format!(
+                "refunds still at work: {open_refunds}; a bank may take days. Start the daemon, it goes on asking; `shroff attention` \
+                 says which need a person"
+            ));
+        }
+        if left == 0 {
+            let done = if settled == 0 { "nothing is open".to_owned() } else { format!("all {settled} are settled") };
+            if open_refunds == 0 {
+                say::tell(&done);
+            }
+            return Ok(exit);
+        }
+        let lines = open.iter().map(OpenView::line).collect::<Result<Vec<_>, _>>()?;
+        say::print(&say::table(["REF", "CLIENT_REF", "AMOUNT", "STATE", "MONEY", "WAITS FOR"], lines))?;
+        if let Some(why) = &self.board.unreachable {
+            say::tell(&format!("shroff: {why}"));
+        }
+        if self.board.trouble.key_mismatch() {
+            say::tell("shroff: replies are signed with another key: check the API key and sign_type");
+        }
+        if self.board.trouble.certificate_refused() {
+            say::tell("shroff: reversals are not answered: check the client certificate");
+        }
+        say::tell(&format!(
+            "{settled} settled, {left} left open; `shroff serve` goes on with them, and so does `shroff resolve`"
+        ));
+        Ok(exit)
+    }
+}
+
+impl OpenView {
+    fn line(&self) -> serde_json::Result<[String; 6]> {
+        let payment = Payment::of(&self.payment)?;
+        let total = payment.total();
+        let Payment { reference, client_ref, state, money, .. } = payment;
+        Ok([reference, client_ref, total, state, money, self.waits_for.clone()])
+    }
+}
+
+/// One settled payment.
+fn line(payment: &Payment) -> String {
+    let good = payment.money != "unknown";
+    let state = say::coloured(&payment.state, good);
+    let why = payment.why();
+    let why = if payment.state == "declined" && !why.is_empty() { format!(" ({why})") } else { String::new() };
+    format!("{state} {} {} client_ref {}{why}\n", payment.total(), payment.reference, payment.client_ref)
+}
+
+/// What an open payment waits for.
+fn waits_for(row: &PaymentRow) -> String {
+    let what = match &row.record.attempt {
+        None => "a payment code".to_owned(),
+        Some(attempt) => match attempt.stage {
+            "reversing" if attempt.refunds > 0 => {
+                "WeChat Pay to confirm that the money went back as a refund".to_owned()
+            }
+            "reversing" => format!("WeChat Pay to confirm the reversal, sent {} times", attempt.tries),
+            "settled" => "a late look whether the order came to life after all".to_owned(),
+            _ => "WeChat Pay to say what became of the order".to_owned(),
+        },
+    };
+    match row.next_at {
+        Some(at) => format!("{what}; next at {} UTC+8", shop_time(&at.to_string())),
+        None => what,
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_as_people_write_it() {
+        for (text, seconds) in [("90s", 90), ("10m", 600), ("1h", 3600), ("1h 30m", 5400), ("2 minutes", 120)] {
+            assert_eq!(time(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "10", "0s", "-5m", "soon", "1 month"] {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
+}

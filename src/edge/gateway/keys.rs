@@ -1,0 +1,203 @@
+//! The gateway's own keys: what is known of them, and the file they are kept in between two lives.
+//!
+//! Source: protocol 7.3, "Platform certificates".
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::doubt::{self, Doubt, NoAnswer, NotSent};
+use super::hosts::Host;
+use super::seal::Seal;
+use super::{Failure, Gateway, fetch, lock, prepare};
+use crate::dialect::{Dialect, Distrust, HttpReply, Platform, PlatformKeys, Proof};
+use crate::payment::{Answer, Call};
+use crate::words::Tick;
+
+/// A reply under an unknown key has the list fetched at most this often, or whoever forges replies would have it
+/// fetched without end.
+const ASK_APART: Duration = Duration::from_secs(60);
+
+/// The keys and their file.
+#[derive(Debug)]
+pub(super) struct Keys {
+    configured: PlatformKeys,
+    known: Mutex<Arc<PlatformKeys>>,
+    file: Option<PathBuf>,
+    /// Held while the list is under way.
+    asking: tokio::sync::Mutex<Asked>,
+}
+
+/// When the list was asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    came: Option<Tick>,
+    for_unknown: Option<Tick>,
+}
+
+impl Asked {
+    /// Whether a reply under an unknown key may have the list fetched now.
+    fn may_ask(&mut self, now: Tick) -> bool {
+        let may = self.for_unknown.is_none_or(|at| now.since(at) >= ASK_APART);
+        if may {
+            self.for_unknown = Some(now);
+        }
+        may
+    }
+}
+
+impl Keys {
+    /// What is configured, and what was kept in `file`.
+    pub(super) fn new(dialect: &dyn Dialect, file: Option<&Path>) -> Self {
+        let mut configured = PlatformKeys::default();
+        let mut known = PlatformKeys::default();
+        if let Some(platform) = dialect.platform() {
+            configured = platform.configured();
+            known = configured.clone();
+            match file.map(std::fs::read) {
+                None => {}
+                Some(Ok(kept)) => match platform.reopen(&kept) {
+                    Ok(keys) => known.extend(keys),
+                    Err(why) => warn!(%why, "the kept platform certificates are of no use, they are fetched anew"),
+                },
+                Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                Some(Err(error)) => {
+                    warn!(%error, "the kept platform certificates cannot be read, they are fetched anew");
+                }
+            }
+        }
+        let file = file.map(Path::to_owned);
+        Self { configured, known: Mutex::new(Arc::new(known)), file, asking: tokio::sync::Mutex::default() }
+    }
+
+    /// The keys that are known now.
+    fn known(&self) -> Arc<PlatformKeys> {
+        Arc::clone(&lock(&self.known))
+    }
+
+    /// Believes `carried` from now on, beside what is configured, and keeps the list for the next life. What the list
+    /// no longer carries is no longer believed.
+    fn learn(&self, carried: PlatformKeys, list: &HttpReply) {
+        let mut keys = self.configured.clone();
+        keys.extend(carried);
+        let before = self.known();
+        let changed = !before.serials().eq(keys.serials());
+        if changed {
+            info!(serials = %keys.serials().collect::<Vec<_>>().join(" "), "the gateway's certificates");
+        }
+        *lock(&self.known) = Arc::new(keys);
+        if let Some(file) = &self.file
+            && (changed || !file.exists())
+            && let Err(error) = keep(file, &list.body)
+        {
+            warn!(%error, file = %file.display(), "the platform certificates cannot be kept: a restart will need the network");
+        }
+    }
+}
+
+impl Gateway {
+    /// What a reply means. One under a key nobody knows has the certificates fetched, and is read once more.
+    pub(super) async fn judge(&self, call: &Call, reply: &HttpReply, left: Duration) -> Result<Answer, Distrust> {
+        let came = self.clock.now();
+        self.heed(reply);
+        let read = || {
+            let proof = Proof { at: came.wall, keys: &self.keys.known() };
+            self.dialect.read(call, reply, &proof)
+        };
+        let first = read();
+        let (Err(Distrust::UnknownKey), Some(platform)) = (&first, self.dialect.platform()) else { return first };
+        let mut asking = self.keys.asking.lock().await;
+        // Somebody else may have fetched them while this one waited.
+        let fresh = asking.came.is_some_and(|at| at >= came.tick);
+        if !fresh && (!asking.may_ask(came.tick) || self.fetch_keys(platform, left, &mut asking).await.is_err()) {
+            return first;
+        }
+        drop(asking);
+        read()
+    }
+
+    /// Has a key that replies can be signed with, or proves that there is none to be had. Nothing of a call leaves
+    /// before that: its reply could not be believed.
+    pub(super) async fn have_keys(&self, limit: Duration) -> Result<(), NotSent> {
+        let Some(platform) = self.dialect.platform() else { return Ok(()) };
+        let some = || self.keys.known().any_valid(self.clock.wall());
+        if some() {
+            return Ok(());
+        }
+        let mut asking = self.keys.asking.lock().await;
+        if some() {
+            return Ok(());
+        }
+        match self.fetch_keys(platform, limit, &mut asking).await {
+            Ok(()) if some() => Ok(()),
+            Err(Doubt::NotSent(why)) => Err(why),
+            Ok(()) | Err(Doubt::NoAnswer(_) | Doubt::Distrust(_)) => Err(NotSent::NoKeys),
+        }
+    }
+
+    /// Fetches the gateway's certificates anew, where it has some and they did not come just now.
+    ///
+    /// # Errors
+    /// When they could not be had; those that are known go on.
+    pub async fn refresh_keys(&self) -> Result<(), Doubt> {
+        let Some(platform) = self.dialect.platform() else { return Ok(()) };
+        let mut asking = self.keys.asking.lock().await;
+        if asking.came.is_some_and(|at| self.clock.tick().since(at) < ASK_APART) {
+            return Ok(());
+        }
+        self.fetch_keys(platform, self.policy.query_timeout, &mut asking).await
+    }
+
+    /// Whether the gateway has keys of its own that change.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.dialect.platform().is_some()
+    }
+
+    async fn fetch_keys(&self, platform: &dyn Platform, limit: Duration, asked: &mut Asked) -> Result<(), Doubt> {
+        let host = lock(&self.hosts).preferred(self.clock.tick());
+        let mut result = self.fetch_keys_from(host, platform, limit).await;
+        if self.fallback.is_some() && matches!(result, Err(Doubt::NotSent(_) | Doubt::NoAnswer(_))) {
+            result = self.fetch_keys_from(host.other(), platform, limit).await;
+        }
+        match &result {
+            Ok(()) => asked.came = Some(self.clock.tick()),
+            Err(why) => warn!(%why, "the gateway's certificates cannot be fetched"),
+        }
+        result
+    }
+
+    async fn fetch_keys_from(&self, host: Host, platform: &dyn Platform, limit: Duration) -> Result<(), Doubt> {
+        let request = platform.write(&self.stamp());
+        let request = prepare(&self.plain, self.url(host), request, &Seal::new(self.clock));
+        let request = request.ok_or(Doubt::NotSent(NotSent::Request))?;
+        let reply = match tokio::time::timeout(limit, fetch(&self.plain, request)).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(Failure::Reply(distrust))) => return Err(Doubt::Distrust(distrust)),
+            Ok(Err(Failure::Transport(error))) if error.is_connect() => {
+                return Err(Doubt::NotSent(doubt::not_sent(&error)));
+            }
+            Ok(Err(Failure::Transport(error))) => return Err(Doubt::NoAnswer(doubt::no_answer(&error))),
+            Err(_) => return Err(Doubt::NoAnswer(NoAnswer::TimedOut)),
+        };
+        self.heed(&reply);
+        let proof = Proof { at: self.clock.wall(), keys: &self.keys.known() };
+        let carried = platform.read(&reply, &proof).map_err(Doubt::Distrust)?;
+        self.keys.learn(carried, &reply);
+        Ok(())
+    }
+}
+
+/// Writes the file, whole or not at all, readable for us alone.
+fn keep(file: &Path, list: &[u8]) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Mode 600 from its first moment.
+    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+    fresh.write_all(list)?;
+    fresh.as_file().sync_all()?;
+    fresh.persist(file).map_err(|error| error.error)?;
+    std::fs::File::open(folder)?.sync_all()
+}

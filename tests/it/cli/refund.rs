@@ -1,0 +1,79 @@
+//! `shroff refund`, and what the other commands say about refunds.
+
+use super::counter::Counter;
+
+/// A counter with a daemon that has taken one payment of 88.00 with a code of this scenario; its ref.
+fn paid(more: &str, scenario: u16) -> (Counter, String) {
+    let mut counter = Counter::with_gateway();
+    counter.configure(more);
+    counter.open();
+    let code = format!("13{scenario:04}517967681395");
+    let shown = counter.shroff(&["pay", "88.00", "--ref", "R-1", "--code", &code]).exits(0).never_says(&code);
+    let reference = shown.out.split_whitespace().nth(3).expect("a ref").to_owned();
+    (counter, reference)
+}
+
+#[test]
+fn money_goes_back_in_parts_and_every_command_says_so() {
+    let (counter, reference) = paid("", 0);
+    let part = ["refund", "R-1", "--amount", "12.00", "--reason", "wrong dish", "--ref", "one", "--operator", "Mei"];
+    let done = counter.shroff(&part).exits(0).prints("refunded HKD 12.00").prints(&reference).tells("Given back");
+    assert_eq!(counter.shroff(&part).exits(0).out, done.out, "the same refund, never a second one");
+    counter.shroff(&["refund", "R-1", "--amount", "12.01", "--reason", "wrong dish", "--ref", "one"]).exits(65);
+    counter.shroff(&["refund", "R-1", "--amount", "76.01", "--reason", "x"]).exits(65).tells("7600");
+    counter.shroff(&["refund", "R-1", "--amount", "1.005", "--reason", "x"]).exits(65);
+    counter.shroff(&["refund", "R-1", "--amount", "1.00"]).exits(2).tells("--reason");
+    counter.shroff(&["refund", "R-9", "--reason", "x"]).exits(65).tells("no money moved");
+
+    let shown = counter.shroff(&["show", "one"]).exits(0).prints("partially_refunded").prints("HKD 12.00");
+    let shown = shown.prints("wrong dish").prints("Mei").prints("refund_sent").prints("refund_answered");
+    assert!(!shown.out.contains(" r="), "{shown:?}");
+    let document = counter.json(&["show", "R-1", "--json"]);
+    assert_eq!((&document["refunded"], &document["refunds"][0]["refund_ref"]), (&1200.into(), &"one".into()));
+    let list = counter.shroff(&["payments"]).exits(0).prints("partially_refunded");
+    assert!(list.out.contains("taken"), "{list:?}");
+    counter.shroff(&["verify"]).exits(0).prints("1 payments, 1 attempts and 1 refunds");
+    counter.shroff(&["attention"]).exits(0);
+}
+
+#[test]
+fn more_than_the_limit_needs_the_supervisors_token() {
+    let (counter, _) = paid("supervisor_token_file = \"boss\"\n[refund]\noperator_max = 1000\n", 0);
+    let refund = |more: &[&str]| {
+        let args = ["refund", "R-1", "--amount", "10.01", "--reason", "x", "--ref", "one"];
+        counter.shroff(&[&args[..], more].concat())
+    };
+    refund(&[]).exits(77).tells("supervisor");
+    counter.write("wrong", "fedcba9876543210fedcba9876543211");
+    let path = |name: &str| counter.path(name).display().to_string();
+    refund(&["--supervisor-token-file", &path("wrong")]).exits(77).never_says("fedcba98");
+    refund(&["--supervisor-token-file", &path("nowhere")]).exits(74).tells("the supervisor's token");
+    counter.write("empty", "\n");
+    refund(&["--supervisor-token-file", &path("empty")]).exits(65);
+    let done = refund(&["--supervisor-token-file", &path("boss"), "--json"]).exits(0).never_says("fedcba98");
+    let done: serde_json::Value = serde_json::from_str(&done.out).expect("one JSON document");
+    assert_eq!(
+        (&done["state"], &done["supervised"], &done["amount"]),
+        (&"refunded".into(), &true.into(), &1001.into())
+    );
+}
+
+#[test]
+fn a_refund_that_failed_is_listed_until_somebody_has_seen_it() {
+    // TRADE_OVERDUE, and a question that knows of nothing.
+    let (counter, _) = paid("", 610);
+    let failed = counter.shroff(&["refund", "R-1", "--reason", "x", "--ref", "one"]).exits(1);
+    failed.prints("failed HKD 88.00").prints("TRADE_OVERDUE").tells("by hand");
+    let listed = counter.shroff(&["attention"]).exits(1).prints("refund_failed").prints("refund one:");
+    assert!(listed.out.contains("R-1"), "{listed:?}");
+    counter.shroff(&["attention", "--ack", "nothing"]).exits(65);
+    counter.shroff(&["attention", "--ack", "one"]).exits(0).tells("off the list");
+    counter.shroff(&["attention"]).exits(0);
+}
+
+#[test]
+fn an_empty_account_is_no_failure_and_says_that_it_goes_on() {
+    let (counter, _) = paid("", 601);
+    let waiting = counter.shroff(&["refund", "R-1", "--reason", "x", "--ref", "one"]).exits(75);
+    waiting.prints("not yet: requested HKD 88.00").prints("NOTENOUGH").tells("every hour");
+}

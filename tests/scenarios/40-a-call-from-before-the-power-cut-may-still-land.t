@@ -1,0 +1,16 @@
+# The power fails with the first call on the wire, the second call is refused for good: the first may still land.
+the cashier keys in 88.00
+the customer shows a code
+the terminal says pay
+WeChat answers paid
+the cashier refunds everything
+the terminal says refund
+the power fails
+the power returns
+WeChat answers every question REFUNDNOTEXIST for 61 s
+the terminal says refund
+WeChat answers TRADE_OVERDUE
+WeChat answers every question REFUNDNOTEXIST for 200 s
+refund 1 is requested because of TRADE_OVERDUE
+WeChat answers every question REFUNDNOTEXIST for 300 s
+refund 1 is failed because of TRADE_OVERDUE
