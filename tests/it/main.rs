@@ -29,6 +29,7 @@ mod house;
 mod laws;
 mod ledger;
 mod reconcile;
+mod restore;
 mod scanner;
 mod scanner_kinds;
 mod scanner_sim;

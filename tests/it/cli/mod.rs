@@ -1,7 +1,10 @@
 //! Commands as people run them: the real binary, a real daemon beside it, and exit codes.
 
+mod backup;
+mod bundle;
 mod close;
 mod counter;
+mod doctor;
 mod ledger;
 mod pay;
 mod plain;
