@@ -74,7 +74,7 @@ impl Keys {
     }
 
     /// The keys that are known now.
-    fn known(&self) -> Arc<PlatformKeys> {
+    pub(super) fn known(&self) -> Arc<PlatformKeys> {
         Arc::clone(&lock(&self.known))
     }
 
