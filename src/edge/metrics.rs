@@ -172,6 +172,26 @@ impl Metrics {
         for state in [RefundState::Refunded, RefundState::Failed, RefundState::NeedsAttention] {
             drop(new.refunds.get_or_create(&[("state", state.word())]));
         }
+        for why in [
+            Distrust::TooLarge,
+            Distrust::Status(0),
+            Distrust::Malformed(""),
+            Distrust::Unsigned,
+            Distrust::BadSignature,
+            Distrust::UnknownKey,
+            Distrust::Stale,
+            Distrust::OtherOrder,
+            Distrust::OtherRefund,
+            Distrust::OtherMerchant,
+            Distrust::OtherAmount,
+            Distrust::OtherCurrency,
+            Distrust::Incomplete(""),
+        ] {
+            drop(new.distrust.get_or_create(&[("reason", why.word())]));
+        }
+        for verdict in ["taken", "not-armed", "repeated", "too-old", "used"] {
+            drop(new.scans.get_or_create(&[("verdict", verdict)]));
+        }
         Self { registry, ..new }
     }
 
