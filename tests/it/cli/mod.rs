@@ -3,9 +3,10 @@
 mod backup;
 mod bundle;
 mod close;
-mod counter;
+pub(crate) mod counter;
 mod doctor;
 mod ledger;
+mod log;
 mod pay;
 mod plain;
 mod reconcile;
