@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::Serialize;
 
+use super::api::on_tokio;
 use super::exit::{BadData, Ended};
 use super::shown::shop_time;
 use super::{Exit, Json, say};
-use crate::config::Local;
+use crate::config::{Config, Local};
 use crate::edge::clock::Clock;
-use crate::ledger::{LedgerError, Lost, Restore, Restored, There};
+use crate::edge::gateway::Known;
+use crate::ledger::{LedgerError, Lost, Restore, Restored, Stray, There};
 use crate::words::Money;
 
 /// What to restore. The daemon must be stopped. What is in the ledger's place is kept beside it under another name. New
@@ -24,6 +26,9 @@ pub(super) struct RestoreArgs {
     /// Restore although the ledger that is there knows more than the backup
     #[arg(long)]
     go_back: bool,
+    /// Do not ask the gateway for orders made after the backup
+    #[arg(long)]
+    offline: bool,
     #[command(flatten)]
     output: Json,
 }
@@ -42,7 +47,16 @@ struct Document {
     open: u64,
     /// Payments that the restored ledger does not know as they were.
     lost: Vec<LostView>,
+    /// Orders made after the backup that WeChat Pay knows; none when it was not asked.
+    strays: Option<Vec<StrayView>>,
     advice: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct StrayView {
+    out_trade_no: String,
+    /// `charged`, `not_charged`, `unsure`.
+    known: &'static str,
 }
 
 #[derive(Serialize)]
@@ -60,7 +74,7 @@ struct LostView {
 pub(super) fn run(path: &Path, args: &RestoreArgs) -> anyhow::Result<Exit> {
     crate::daemon::harden();
     let local = Local::load(path)?;
-    let restore = Restore::look(&local.ledger_path, &args.file).map_err(|error| stop_first(error, &args.file))?;
+    let mut restore = Restore::look(&local.ledger_path, &args.file).map_err(|error| stop_first(error, &args.file))?;
     say::show_for_now("reading the backup …");
     let report = restore.verify(&mut |lines| say::show_for_now(&format!("read {lines} journal lines of the backup")));
     say::take_back();
@@ -72,7 +86,10 @@ pub(super) fn run(path: &Path, args: &RestoreArgs) -> anyhow::Result<Exit> {
     let known_to = (restore.standing.seq > 0).then(|| restore.standing.written.to_string());
     if there == "same" && !args.go_back {
         let advice = vec!["the ledger knows all that the backup knows, and nothing more; nothing was done".to_owned()];
-        return told(args, &Document { restored: false, there, known_to, kept: None, open: 0, lost: vec![], advice });
+        return told(
+            args,
+            &Document { restored: false, there, known_to, kept: None, open: 0, lost: vec![], strays: None, advice },
+        );
     }
     let lost: Vec<LostView> = restore.lost.iter().map(view).collect();
     let open = restore.open;
@@ -83,13 +100,74 @@ pub(super) fn run(path: &Path, args: &RestoreArgs) -> anyhow::Result<Exit> {
         There::Unreadable(error) => Some(error.to_string()),
         There::Nothing | There::Newer { .. } | There::Other(_) => None,
     };
-    let advice = advice(known_to.as_deref(), unreadable.as_deref(), open, &restore.lost);
+    let strays = if args.offline { None } else { ask(path, &restore) };
+    restore.strays = strays.clone().unwrap_or_default();
+    let advice = advice(known_to.as_deref(), unreadable.as_deref(), open, &restore.lost, strays.as_deref());
     let mark = crate::daemon::new_mark();
     let Restored { kept, .. } = restore
         .finish(&mark, Clock::start().wall(), &mut |_| Ok(()))
         .context("the restore was not finished; run it again with the same backup")?;
     let kept = kept.map(|kept| kept.display().to_string());
-    told(args, &Document { restored: true, there, known_to, kept, open, lost, advice })
+    told(
+        args,
+        &Document {
+            restored: true,
+            there,
+            known_to,
+            kept,
+            open,
+            lost,
+            strays: strays.map(|all| all.iter().map(stray).collect()),
+            advice,
+        },
+    )
+}
+
+/// Numbers in a row that nobody knows, after which there are no more: payments and refunds take numbers too.
+const UNKNOWN_MAX: u64 = 40;
+/// Numbers that are asked about at most: a busy day of a till.
+const ASKED_MAX: u64 = 2_000;
+
+/// Asks WeChat Pay for the orders that the lost ledger may have made after the backup: their numbers follow one another.
+/// None when it cannot be asked.
+fn ask(path: &Path, restore: &Restore) -> Option<Vec<Stray>> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let config = Config::load(path, credentials.as_deref()).ok()?;
+    let gateway = crate::daemon::gateway_for_a_look(&config, Clock::start()).ok()?;
+    let (terminal, currency) = (&config.terminal.id, config.terminal.currency);
+    let named: Vec<&str> = restore.lost.iter().filter_map(|lost| lost.out_trade_no.as_deref()).collect();
+    let asked = on_tokio(async {
+        let (mut strays, mut unknown) = (Vec::new(), 0_u64);
+        for nth in 1..=ASKED_MAX {
+            let Some(number) = restore.number_after(terminal, nth) else { break };
+            say::show_for_now(&format!("asking WeChat Pay for {number} …"));
+            let known = match gateway.knows(&number, currency).await {
+                Known::Absent => {
+                    unknown = unknown.saturating_add(1);
+                    if unknown >= UNKNOWN_MAX {
+                        break;
+                    }
+                    continue;
+                }
+                Known::Charged => "charged",
+                Known::NotCharged => "not_charged",
+                // Silence to the first question is no network; later it is one order of which nothing is known.
+                Known::Unsure if nth == 1 => return Ok(None),
+                Known::Unsure => "unsure",
+            };
+            unknown = 0;
+            if !named.contains(&number.as_str()) {
+                strays.push(Stray { out_trade_no: number.to_string(), known });
+            }
+        }
+        Ok(Some(strays))
+    });
+    say::take_back();
+    asked.ok().flatten()
+}
+
+fn stray(stray: &Stray) -> StrayView {
+    StrayView { out_trade_no: stray.out_trade_no.clone(), known: stray.known }
 }
 
 fn word(there: &There) -> &'static str {
@@ -168,7 +246,13 @@ fn line(lost: &Lost) -> String {
 }
 
 /// What the shop has to do now.
-fn advice(known_to: Option<&str>, unreadable: Option<&str>, open: u64, lost: &[Lost]) -> Vec<String> {
+fn advice(
+    known_to: Option<&str>,
+    unreadable: Option<&str>,
+    open: u64,
+    lost: &[Lost],
+    strays: Option<&[Stray]>,
+) -> Vec<String> {
     let mut advice = Vec::new();
     let since = known_to.map_or_else(|| "its beginning".to_owned(), |at| format!("{} UTC+8", shop_time(at)));
     if let Some(why) = unreadable {
@@ -185,6 +269,15 @@ fn advice(known_to: Option<&str>, unreadable: Option<&str>, open: u64, lost: &[L
             "the payments named above stand in the journal as `lost`; WeChat Pay's statement says what became of each"
                 .to_owned(),
         );
+    }
+    match strays {
+        None => advice.push("WeChat Pay was not asked for orders made after the backup".to_owned()),
+        Some([]) => advice.push("WeChat Pay knows no order made after the backup but those that are named".to_owned()),
+        Some(strays) => advice.push(format!(
+            "{} orders made after the backup are known to WeChat Pay and to nobody here: find each in the statement by its \
+             number",
+            strays.len()
+        )),
     }
     if open > 0 {
         advice.push(format!(
@@ -215,6 +308,9 @@ fn told(args: &RestoreArgs, document: &Document) -> anyhow::Result<Exit> {
             "lost: {reference} client_ref {client_ref}: {state}, money {money}{number}"
         )));
         text.push('\n');
+    }
+    for StrayView { out_trade_no, known } in document.strays.iter().flatten() {
+        text.push_str(&format!("not here, and known to WeChat Pay: out_trade_no {out_trade_no}: {known}\n"));
     }
     say::print(&text)?;
     for advice in &document.advice {

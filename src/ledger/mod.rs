@@ -20,7 +20,7 @@ pub use movements::Movements;
 pub use open::{Birth, Ledger, is_held};
 pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader};
 pub use refund_rows::RefundRow;
-pub use restore::{Lost, Restore, Restored, Stage, There};
+pub use restore::{Lost, Restore, Restored, Stage, Stray, There};
 pub use standing::{Standing, WentBack};
 pub use takings::{Moved, Share, Takings, Tally, Unresolved};
 pub use verify::{Finding, Report};

@@ -18,7 +18,7 @@ use super::read::Reader;
 use super::save::{ADD_LINE, MOVE_HEAD};
 use super::standing::{Standing, go_on, remember, standing};
 use super::verify::Report;
-use crate::words::{Money, WallTime};
+use crate::words::{Money, OutTradeNo, TerminalId, WallTime};
 
 /// Lost payments that are named in the journal; more are counted.
 const NAMED_MAX: usize = 10_000;
@@ -37,6 +37,8 @@ pub struct Restore {
     pub lost: Vec<Lost>,
     /// Payments that were open when the backup was made: they may have gone on after it.
     pub open: u64,
+    /// Orders after the backup that the gateway knows and nobody here does.
+    pub strays: Vec<Stray>,
     /// An earlier restore was interrupted, and kept what was there under this name.
     kept: Option<PathBuf>,
 }
@@ -76,6 +78,15 @@ pub struct Lost {
     pub out_trade_no: Option<String>,
     /// The backup knows it, in an earlier state.
     pub known: bool,
+}
+
+/// An order of the lost time, of which no more is known than its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// Its number.
+    pub out_trade_no: String,
+    /// A stable word: what the gateway says of it.
+    pub known: &'static str,
 }
 
 /// What was done.
@@ -133,7 +144,7 @@ impl Restore {
         } else {
             compare(old, &backup, &standing)
         };
-        Ok(Self { _lock: lock, path: path.to_owned(), backup, standing, there, lost, open, kept })
+        Ok(Self { _lock: lock, path: path.to_owned(), backup, standing, there, lost, open, kept, strays: Vec::new() })
     }
 
     /// Reads the backup to its last line.
@@ -142,6 +153,14 @@ impl Restore {
     /// When it cannot be read at all.
     pub fn verify(&self, step: &mut dyn FnMut(u64)) -> Result<Report, LedgerError> {
         self.backup.verify(step)
+    }
+
+    /// The order number that the lost ledger may have given out `nth` after the backup was made; none where the backup
+    /// does not tell whose it is.
+    #[must_use]
+    pub fn number_after(&self, terminal: &TerminalId, nth: u64) -> Option<OutTradeNo> {
+        let counter = self.standing.counter.checked_add(nth)?;
+        format!("{terminal}{}{counter:08}", self.standing.mark).parse().ok()
     }
 
     /// Puts the backup in the ledger's place. `mark` is new and begins every order number from now on; `told` hears of
@@ -215,6 +234,13 @@ impl Restore {
             seq = seq.saturating_add(1);
             hash = chain::link(&hash, seq, at, &lost.reference, lost.out_trade_no.as_deref(), &data);
             tx.prepare_cached(ADD_LINE)?.execute(params![seq, at, lost.reference, lost.out_trade_no, data, hash])?;
+        }
+        for stray in self.strays.iter().take(NAMED_MAX) {
+            let data = serde_json::json!({ "event": "stray", "known": stray.known, "money": "unknown" }).to_string();
+            let number = Some(stray.out_trade_no.as_str());
+            seq = seq.saturating_add(1);
+            hash = chain::link(&hash, seq, at, "", number, &data);
+            tx.prepare_cached(ADD_LINE)?.execute(params![seq, at, "", number, data, hash])?;
         }
         tx.prepare_cached(MOVE_HEAD)?.execute(params![before.counter, seq, hash])?;
         tx.commit()?;

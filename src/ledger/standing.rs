@@ -63,6 +63,9 @@ impl Reader {
             let (at, data) = row?;
             let data: serde_json::Value = serde_json::from_str(&data).unwrap_or_default();
             let text = |key: &str| data.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+            if !matches!(text("event").as_str(), "restored" | "older_copy") {
+                continue;
+            }
             let known_to = data.get("known_to").and_then(serde_json::Value::as_i64).unwrap_or_default();
             all.push(WentBack {
                 event: text("event"),

@@ -27,7 +27,7 @@ pub use self::download::{DownloadError, Fetched, Progress, Statement};
 use self::hosts::{Host, Hosts};
 use self::keys::Keys;
 use self::pace::Pace;
-pub use self::prove::Proven;
+pub use self::prove::{Known, Proven};
 pub use self::reach::{Answered, Blocked, Named, Reach, reach};
 use self::seal::{Seal, SealedBody};
 use self::skew::Skew;

@@ -2,6 +2,7 @@
 
 use super::Gateway;
 use super::doubt::Doubt;
+use crate::dialect::Distrust;
 use crate::payment::answer::{Answer, QueryAnswer, Refusal};
 use crate::payment::{Ask, Call, Order};
 use crate::words::{Currency, Money, OutTradeNo, TerminalId, WallTime};
@@ -26,6 +27,19 @@ pub enum Proven {
     Strange,
 }
 
+/// What the gateway knows of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// No such order.
+    Absent,
+    /// It was charged; it may have been given back since.
+    Charged,
+    /// There is one, and nothing was taken, or not any more.
+    NotCharged,
+    /// It did not say, or is still at it.
+    Unsure,
+}
+
 impl Gateway {
     /// Asks about an order that cannot exist, as `terminal`.
     pub async fn prove(&self, terminal: &TerminalId, currency: Currency) -> Proven {
@@ -44,6 +58,25 @@ impl Gateway {
             Ok(Answer::Query(QueryAnswer::NoWord(refusal))) => Proven::Refused(refusal),
             Ok(_) => Proven::Strange,
             Err(doubt) => Proven::Doubt(doubt),
+        }
+    }
+
+    /// What the gateway knows of an order of which we know no more than its number.
+    pub async fn knows(&self, out_trade_no: &OutTradeNo, currency: Currency) -> Known {
+        let Ok(amount) = Money::new(1, currency) else { return Known::Unsure };
+        let (description, attach) = (String::new(), String::new());
+        let order = Order { out_trade_no: out_trade_no.clone(), amount, description, attach, transaction_id: None };
+        match self.exchange(&Call { order, ask: Ask::Query }).await.result {
+            Ok(Answer::Query(QueryAnswer::Absent)) => Known::Absent,
+            // Nobody signed it, and nothing is done about it either.
+            Ok(Answer::Query(QueryAnswer::NoWord(refusal))) if is_absent(refusal.code()) => Known::Absent,
+            // It names an amount that is not ours to know: only what was charged has one.
+            Ok(Answer::Query(QueryAnswer::Paid(_) | QueryAnswer::Refunded))
+            | Err(Doubt::Distrust(Distrust::OtherAmount | Distrust::OtherCurrency)) => Known::Charged,
+            Ok(Answer::Query(
+                QueryAnswer::Revoked | QueryAnswer::Closed | QueryAnswer::PayError | QueryAnswer::NotPaid,
+            )) => Known::NotCharged,
+            Ok(_) | Err(_) => Known::Unsure,
         }
     }
 
