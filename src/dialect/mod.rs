@@ -7,6 +7,7 @@ use crate::words::WallTime;
 
 mod keys;
 mod merchant;
+mod settlement;
 mod statement;
 mod text;
 pub mod v2;
@@ -14,7 +15,8 @@ pub mod v3;
 
 pub use keys::{KeyError, PlatformKey, PlatformKeys};
 pub use merchant::Merchant;
-pub use statement::{Announced, NoStatement, StatementFault, StatementHead, Statements, Warrant};
+pub use settlement::{Batch, Settled, SettledPage, Settlements, Settling};
+pub use statement::{Announced, NoStatement, ReportFault, StatementHead, Statements, Warrant};
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
 pub const REPLY_MAX: usize = 64 * 1024;
@@ -36,6 +38,11 @@ pub trait Dialect: Send + Sync {
 
     /// How to come by a day's statement; none where this version does not.
     fn statements(&self) -> Option<&dyn Statements> {
+        None
+    }
+
+    /// How to ask what was paid out to the merchant; none where this version does not.
+    fn settlements(&self) -> Option<&dyn Settlements> {
         None
     }
 

@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::doubt::{self, Doubt, NoAnswer, NotSent};
+use super::doubt::{Doubt, NotSent};
 use super::hosts::Host;
-use super::seal::Seal;
-use super::{Failure, Gateway, fetch, lock, prepare};
+use super::{Gateway, lock};
 use crate::dialect::{Dialect, Distrust, HttpReply, Platform, PlatformKeys, Proof};
 use crate::payment::{Answer, Call};
 use crate::words::Tick;
@@ -74,7 +73,7 @@ impl Keys {
     }
 
     /// The keys that are known now.
-    fn known(&self) -> Arc<PlatformKeys> {
+    pub(super) fn known(&self) -> Arc<PlatformKeys> {
         Arc::clone(&lock(&self.known))
     }
 
@@ -108,15 +107,18 @@ impl Gateway {
             self.dialect.read(call, reply, &proof)
         };
         let first = read();
-        let (Err(Distrust::UnknownKey), Some(platform)) = (&first, self.dialect.platform()) else { return first };
+        let unknown = matches!(first, Err(Distrust::UnknownKey));
+        if unknown && self.renew_keys(came.tick, left).await { read() } else { first }
+    }
+
+    /// Fetches the certificates because a reply that came at `came` is signed with a key nobody knows. False when they
+    /// could not be had, or were fetched for such a reply just now.
+    pub(super) async fn renew_keys(&self, came: Tick, left: Duration) -> bool {
+        let Some(platform) = self.dialect.platform() else { return false };
         let mut asking = self.keys.asking.lock().await;
         // Somebody else may have fetched them while this one waited.
-        let fresh = asking.came.is_some_and(|at| at >= came.tick);
-        if !fresh && (!asking.may_ask(came.tick) || self.fetch_keys(platform, left, &mut asking).await.is_err()) {
-            return first;
-        }
-        drop(asking);
-        read()
+        let fresh = asking.came.is_some_and(|at| at >= came);
+        fresh || (asking.may_ask(came) && self.fetch_keys(platform, left, &mut asking).await.is_ok())
     }
 
     /// Has a key that replies can be signed with, or proves that there is none to be had. Nothing of a call leaves
@@ -171,19 +173,7 @@ impl Gateway {
     }
 
     async fn fetch_keys_from(&self, host: Host, platform: &dyn Platform, limit: Duration) -> Result<(), Doubt> {
-        let request = platform.write(&self.stamp());
-        let request = prepare(&self.plain, self.url(host), request, &Seal::new(self.clock));
-        let request = request.ok_or(Doubt::NotSent(NotSent::Request))?;
-        let reply = match tokio::time::timeout(limit, fetch(&self.plain, request)).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(Failure::Reply(distrust))) => return Err(Doubt::Distrust(distrust)),
-            Ok(Err(Failure::Transport(error))) if error.is_connect() => {
-                return Err(Doubt::NotSent(doubt::not_sent(&error)));
-            }
-            Ok(Err(Failure::Transport(error))) => return Err(Doubt::NoAnswer(doubt::no_answer(&error))),
-            Err(_) => return Err(Doubt::NoAnswer(NoAnswer::TimedOut)),
-        };
-        self.heed(&reply);
+        let reply = self.ask(host, platform.write(&self.stamp()), limit).await?;
         let proof = Proof { at: self.clock.wall(), keys: &self.keys.known() };
         let carried = platform.read(&reply, &proof).map_err(Doubt::Distrust)?;
         self.keys.learn(carried, &reply);

@@ -126,7 +126,8 @@ Faults:
                    "holes" "wrong_refund" "many_fields" "wrong_sign" "no_sign" "other_sign_type" "replayed"
                    "unknown_serial" "probe" "duplicate_field" "doctype" "entity_bomb"
                    "nested" "garbage" "empty" {"shorten": {"at": 40}} {"html": {"status": 502}} "redirect" "gzip"
-  in a statement   "flipped_digit" "missing_row" "doubled_row" "half_file" "half_sent"; the op is "statement", and
+  in a statement   "flipped_digit" "missing_row" "doubled_row" "half_file" "half_sent" "wrong_digest"
+                   "no_digest" (v3); the op is "statement", or "settlement" (missing and doubled rows), and
                    "out_trade_no" in a rule is its bill_date
   on the way out   "lose_reply" "hang_reply" {"delay": {"ms": 8000}} {"drip": {"ms": 1000}}
                    {"truncate": {"at": 40}} {"huge": {"mb": 200}}"#;

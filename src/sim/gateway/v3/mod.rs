@@ -13,9 +13,13 @@ use super::http::{Reply, Request};
 
 mod platform;
 mod reply;
+mod report;
+mod settlement;
+mod statement;
 
 pub(super) use platform::Platform;
 pub(super) use reply::{Pen, reply};
+pub(super) use report::report;
 
 use crate::words::WallTime;
 use platform::How;
@@ -53,6 +57,8 @@ pub(super) fn op_of(request: &Request) -> Option<(Op, Vec<(&'static str, String)
         ("POST", ["micropay", "transactions", kind, number, "reverse"]) => Some((Op::Reverse, vec![by(kind, number)?])),
         ("GET", ["transactions", kind, number]) => Some((Op::Query, vec![by(kind, number)?])),
         ("POST", ["refunds"]) => Some((Op::Refund, Vec::new())),
+        ("GET", ["statements"]) => Some((Op::Statement, Vec::new())),
+        ("GET", ["settle", "settlements"]) => Some((Op::Settlement, Vec::new())),
         ("GET", ["refunds"]) => Some((Op::RefundQuery, Vec::new())),
         ("GET", ["refunds", "id", number]) => Some((Op::RefundQuery, vec![("refund_id", (*number).to_owned())])),
         ("GET", ["refunds", "out-refund-no", number]) => {
@@ -99,6 +105,9 @@ impl Letter {
         let body = parsed.clone().unwrap_or_default();
         let mut letter = Self { fields: flat(&body, op, merchant), refusal: None, body };
         letter.fields.extend(numbers.into_iter().map(|(name, number)| (name.to_owned(), number)));
+        if request.accept_encoding.contains("gzip") {
+            letter.fields.insert("tar_type".to_owned(), "GZIP".to_owned());
+        }
         letter.refusal = match platform {
             None => refuse(500, "SYSTEM_ERROR", "this simulator was started without v3", None),
             Some(_) if request.accept != "application/json" || request.user_agent.is_empty() => {
@@ -171,6 +180,12 @@ fn flat(body: &Value, op: Op, merchant: &Merchant) -> BTreeMap<String, String> {
         ("/out_refund_no", "out_refund_no"),
         ("/reason", "refund_desc"),
         ("/offset", "offset"),
+        ("/limit", "limit"),
+        ("/date", "bill_date"),
+        ("/settle_state", "settle_state"),
+        ("/settle_start_date", "date_start"),
+        ("/settle_end_date", "date_end"),
+        ("/scene_info/device_id", "device_info"),
     ];
     let mut fields = BTreeMap::new();
     for (pointer, name) in NAMES {
@@ -183,6 +198,10 @@ fn flat(body: &Value, op: Op, merchant: &Merchant) -> BTreeMap<String, String> {
     }
     if !matches!(op, Op::Pay | Op::Refund) {
         fields.insert("appid".to_owned(), merchant.appid.clone());
+    }
+    // Here the merchant is named by the signature alone.
+    if op == Op::Settlement {
+        fields.insert("mch_id".to_owned(), merchant.mch_id.clone());
     }
     fields
 }
