@@ -236,3 +236,25 @@ fn settlements_are_asked_for_by_their_days_or_without_any() {
         assert_eq!((request.method, request.path.as_str(), body(&request)), ("GET", path, ""));
     }
 }
+
+#[test]
+fn an_institution_names_its_sub_merchants_appid_and_money_is_in_its_own_unit() {
+    let sub_appid = "wx9999999999999999".parse().expect("an appid");
+    let dialect = v3(Merchant { sub_appid: Some(sub_appid), ..merchant() });
+    for (minor, currency) in [(100_u64, "JPY"), (8800, "CNY"), (1, "KRW")] {
+        let amount = shroff::words::Money::new(minor, currency.parse().expect("a currency")).expect("an amount");
+        let pay = Order { amount, attach: String::new(), ..order() };
+        let code = "134539517967686076".parse().expect("a code");
+        let request = written(&dialect, pay.clone(), Ask::Pay(code));
+        let said: serde_json::Value = serde_json::from_str(body(&request)).expect("JSON");
+        assert_eq!(said["sub_appid"], "wx9999999999999999");
+        assert_eq!(said["amount"], serde_json::json!({ "total": minor, "currency": currency }));
+        assert_eq!(said["detail"]["goods_detail"][0]["price"], minor);
+        assert!(said["detail"].is_object() && said["scene_info"].is_object() && said.get("attach").is_none());
+        assert_eq!(said["merchant_category_code"], "1001");
+        let refund = written(&dialect, pay, Ask::Refund(Terms { amount, ..terms() }));
+        let said: serde_json::Value = serde_json::from_str(body(&refund)).expect("JSON");
+        assert_eq!(said["sub_appid"], "wx9999999999999999");
+        assert_eq!(said["amount"], serde_json::json!({ "refund": minor, "total": minor, "currency": currency }));
+    }
+}

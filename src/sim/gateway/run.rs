@@ -20,7 +20,8 @@ pub struct Args {
     /// The port of HTTPS; 0 takes any free port.
     #[arg(long, value_name = "PORT", default_value_t = 0, requires = "tls")]
     tls_port: u16,
-    /// Where ca.pem, `apiclient_cert.pem`, `apiclient_key.pem` and `apiclient_cert.p12` (password: the mch-id) are put.
+    /// Where ca.pem, `apiclient_cert.pem`, `apiclient_key.pem`, `apiclient_cert.p12` (password: the mch-id) and `pub_key.pem`
+    /// are put. v3 signs with the latter when a request asks for it: `PUB_KEY_ID_0119000001090000000000000001`.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// The API v2 key.

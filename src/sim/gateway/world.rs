@@ -144,9 +144,9 @@ impl World {
                 }
                 forge::reply(answer, &course.forgeries, &self.merchant.key, asked.sign_type())
             }
-            Form::V3(_) => {
+            Form::V3(letter) => {
                 let (platform, wall) = (state.platform.as_ref(), self.clock.wall(now));
-                let pen = Pen { platform, nonce: &nonce, wall, turn: state.answers };
+                let pen = Pen { platform, nonce: &nonce, serial: &letter.serial, wall, turn: state.answers };
                 v3::reply(answer, asked.op, &course.forgeries, &pen)
             }
         };
@@ -164,6 +164,7 @@ impl World {
                 let pen = Pen {
                     platform: state.platform.as_ref(),
                     nonce: &nonce,
+                    serial: &letter.serial,
                     wall: self.clock.wall(now),
                     turn: state.answers,
                 };

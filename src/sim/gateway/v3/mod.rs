@@ -17,7 +17,7 @@ mod report;
 mod settlement;
 mod statement;
 
-pub(super) use platform::Platform;
+pub(super) use platform::{PUBLIC_KEY_ID, Platform};
 pub(super) use reply::{Pen, reply};
 pub(super) use report::report;
 
@@ -34,6 +34,8 @@ pub(super) struct Letter {
     /// Why it is refused before anybody looks at what it asks for.
     refusal: Option<Refusal>,
     body: Value,
+    /// `Wechatpay-Serial`, which chooses the key of the reply.
+    pub(super) serial: String,
 }
 
 struct Refusal {
@@ -80,7 +82,8 @@ pub(super) fn list(platform: &mut Platform, merchant: &Merchant, request: &Reque
     }
     platform.lists = platform.lists.saturating_add(1);
     let mut reply = Reply::json(200, &platform.list(&merchant.v3_key));
-    reply.headers.extend(platform.sign(&reply.body, "C0FFEEC0FFEEC0FFEEC0FFEEC0FFEE00", wall, How::Well));
+    let nonce = "C0FFEEC0FFEEC0FFEEC0FFEEC0FFEE00";
+    reply.headers.extend(platform.sign(&reply.body, nonce, wall, How::Well, &request.serial));
     reply
 }
 
@@ -103,7 +106,8 @@ impl Letter {
         };
         let refuse = |status, code, why, kind| Some(Refusal { status, code, why, kind });
         let body = parsed.clone().unwrap_or_default();
-        let mut letter = Self { fields: flat(&body, op, merchant), refusal: None, body };
+        let mut letter =
+            Self { fields: flat(&body, op, merchant), refusal: None, body, serial: request.serial.clone() };
         letter.fields.extend(numbers.into_iter().map(|(name, number)| (name.to_owned(), number)));
         if request.accept_encoding.contains("gzip") {
             letter.fields.insert("tar_type".to_owned(), "GZIP".to_owned());

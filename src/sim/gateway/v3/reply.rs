@@ -35,6 +35,8 @@ const HOWS: [(Forgery, How); 5] = [
 pub(in crate::sim::gateway) struct Pen<'a> {
     pub(in crate::sim::gateway) platform: Option<&'a Platform>,
     pub(in crate::sim::gateway) nonce: &'a str,
+    /// What the request said in `Wechatpay-Serial`.
+    pub(in crate::sim::gateway) serial: &'a str,
     pub(in crate::sim::gateway) wall: WallTime,
     /// Counts the answers, so that what can be said in several ways is.
     pub(in crate::sim::gateway) turn: u64,
@@ -56,7 +58,7 @@ pub(in crate::sim::gateway) fn reply(mut answer: Answer, op: Op, forgeries: &[Fo
     let is_error = reply.status >= 400;
     let unsigned = !answer.signed || (is_error && pen.platform.is_none_or(|platform| platform.unsigned_errors));
     if let (Some(platform), Some(how)) = (pen.platform.filter(|_| !unsigned), how(forgeries)) {
-        let headers = platform.sign(&reply.body, pen.nonce, pen.wall, how);
+        let headers = platform.sign(&reply.body, pen.nonce, pen.wall, how, pen.serial);
         reply.headers.extend(headers);
     }
     for forgery in forgeries.iter().filter(|forgery| !matches!(forgery, Forgery::DuplicateField | Forgery::Nested)) {

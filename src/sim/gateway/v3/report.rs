@@ -52,7 +52,7 @@ pub(in crate::sim::gateway) fn report(
         }
     };
     if let (Some(platform), Some(how)) = (pen.platform, how(&course.forgeries)) {
-        sent.headers.extend(platform.sign(&signed, pen.nonce, pen.wall, how));
+        sent.headers.extend(platform.sign(&signed, pen.nonce, pen.wall, how, pen.serial));
     }
     for forgery in &course.forgeries {
         forge_text(&mut sent, forgery);
