@@ -7,6 +7,7 @@ use crate::words::WallTime;
 
 mod keys;
 mod merchant;
+mod notices;
 mod statement;
 mod text;
 pub mod v2;
@@ -14,6 +15,7 @@ pub mod v3;
 
 pub use keys::{KeyError, PlatformKey, PlatformKeys};
 pub use merchant::Merchant;
+pub use notices::Notices;
 pub use statement::{Announced, NoStatement, StatementFault, StatementHead, Statements, Warrant};
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
@@ -36,6 +38,11 @@ pub trait Dialect: Send + Sync {
 
     /// How to come by a day's statement; none where this version does not.
     fn statements(&self) -> Option<&dyn Statements> {
+        None
+    }
+
+    /// How to read what the gateway tells by itself; none where this version does not.
+    fn notices(&self) -> Option<&dyn Notices> {
         None
     }
 

@@ -117,6 +117,7 @@ pub(crate) fn terms() -> Terms {
         out_refund_no: TRUE.out_refund_no.parse().expect("a refund number"),
         amount: Money::new(1200, "HKD".parse().expect("a currency")).expect("an amount"),
         reason: Some("wrong dish".to_owned()),
+        notify_url: None,
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod certs;
 mod codes;
+mod notice;
 mod read;
 mod refund;
 mod sign;
@@ -14,7 +15,9 @@ use std::sync::Arc;
 
 pub use sign::{Signer, SignerError};
 
-use super::{Dialect, Distrust, HttpReply, HttpRequest, KeyError, Merchant, Platform, PlatformKeys, Proof, Stamp};
+use super::{
+    Dialect, Distrust, HttpReply, HttpRequest, KeyError, Merchant, Notices, Platform, PlatformKeys, Proof, Stamp,
+};
 use crate::payment::{Answer, Call};
 use crate::words::Secret;
 
@@ -53,6 +56,10 @@ impl Dialect for V3 {
 
     fn read(&self, call: &Call, reply: &HttpReply, proof: &Proof<'_>) -> Result<Answer, Distrust> {
         self.answer(call, reply, proof)
+    }
+
+    fn notices(&self) -> Option<&dyn Notices> {
+        Some(self)
     }
 
     fn platform(&self) -> Option<&dyn Platform> {
