@@ -11,9 +11,11 @@ use super::answer::Answer;
 use super::asked::{Asked, Desk, Wrong};
 use super::http::{Reply, Request};
 
+mod notice;
 mod platform;
 mod reply;
 
+pub(super) use notice::notice;
 pub(super) use platform::Platform;
 pub(super) use reply::{Pen, reply};
 
@@ -171,6 +173,7 @@ fn flat(body: &Value, op: Op, merchant: &Merchant) -> BTreeMap<String, String> {
         ("/out_refund_no", "out_refund_no"),
         ("/reason", "refund_desc"),
         ("/offset", "offset"),
+        ("/notify_url", "notify_url"),
     ];
     let mut fields = BTreeMap::new();
     for (pointer, name) in NAMES {
