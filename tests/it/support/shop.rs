@@ -253,7 +253,9 @@ fn run(
                     out.extend(it.out);
                     it.new
                 });
-                answer = Box::new(move || drop(reply.send(new)));
+                answer = Box::new(move || {
+                    let _gone = reply.send(new);
+                });
             }
             Input::Acknowledge(reference, reply) => {
                 let kept = till.acknowledge(&reference, now).expect("a save");
