@@ -22,11 +22,13 @@ mod payments;
 mod progress;
 pub mod reconcile;
 mod refund;
+mod refused;
 mod resolve;
 mod restore;
 mod say;
 mod scan;
 mod serve;
+mod settlements;
 mod show;
 mod shown;
 mod statement;
@@ -82,6 +84,8 @@ enum Command {
     Close(close::CloseArgs),
     /// Download WeChat's statement of a day to a file
     Statement(statement::StatementArgs),
+    /// List what WeChat paid out, and set it against the ledger
+    Settlements(settlements::SettlementsArgs),
     /// Check the journal's hash chain and the ledger's integrity
     Verify(verify::VerifyArgs),
     /// Say what is wrong with the terminal, and how to mend it
@@ -145,6 +149,7 @@ pub fn run(args: Args) -> Exit {
         Command::Resolve(args) => resolve::run(path, &args),
         Command::Close(args) => close::run(path, &args),
         Command::Statement(args) => statement::run(path, &args),
+        Command::Settlements(args) => settlements::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Doctor(args) => doctor::run(path, &args),
         Command::SupportBundle(args) => bundle::run(path, &args),

@@ -8,4 +8,5 @@ pub mod display;
 pub mod gateway;
 pub mod journald;
 pub mod metrics;
+pub mod notify;
 pub mod scanner;
