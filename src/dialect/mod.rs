@@ -7,6 +7,7 @@ use crate::words::WallTime;
 
 mod keys;
 mod merchant;
+mod notices;
 mod settlement;
 mod statement;
 mod text;
@@ -15,6 +16,7 @@ pub mod v3;
 
 pub use keys::{KeyError, PlatformKey, PlatformKeys};
 pub use merchant::Merchant;
+pub use notices::Notices;
 pub use settlement::{Batch, Settled, SettledPage, Settlements, Settling};
 pub use statement::{Announced, NoStatement, ReportFault, StatementHead, Statements, Warrant};
 
@@ -38,6 +40,11 @@ pub trait Dialect: Send + Sync {
 
     /// How to come by a day's statement; none where this version does not.
     fn statements(&self) -> Option<&dyn Statements> {
+        None
+    }
+
+    /// How to read what the gateway tells by itself; none where this version does not.
+    fn notices(&self) -> Option<&dyn Notices> {
         None
     }
 

@@ -107,6 +107,7 @@ async fn everything_that_is_said_is_understood_and_answered() {
         out_refund_no: number.parse().expect("a refund number"),
         amount: known.amount,
         reason: Some("wrong dish".to_owned()),
+        notify_url: None,
     };
     let (ours, nobodys) = (terms("T01K7Q2M9XB00000001F"), terms("T01K7Q2M9XB00000002F"));
     let slow = Deed::RefundFate { refund: RefundWord::Arrives, after_ms: 3_600_000 };

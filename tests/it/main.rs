@@ -28,6 +28,7 @@ mod hostile;
 mod house;
 mod laws;
 mod ledger;
+mod notices;
 mod reconcile;
 mod scanner;
 mod scanner_kinds;

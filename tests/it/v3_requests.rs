@@ -155,6 +155,17 @@ fn an_order_is_named_by_wechats_number_once_that_is_known() {
             ),
         ),
         (
+            known.clone(),
+            Ask::Refund(Terms { notify_url: Some("https://till.hk/n".to_owned()), reason: None, ..terms() }),
+            "POST",
+            "/v3/global/refunds",
+            concat!(
+                r#"{"sp_appid":"wx2421b1c4370ec43b","sp_mchid":"10000100","sub_mchid":"452532745","#,
+                r#""transaction_id":"4200000065201803063807324676","out_refund_no":"T01K7Q2M9XB00000002F","#,
+                r#""amount":{"refund":1200,"total":8800,"currency":"HKD"},"notify_url":"https://till.hk/n"}"#
+            ),
+        ),
+        (
             known,
             Ask::RefundQuery { terms: terms(), offset: 10 },
             "GET",

@@ -3,6 +3,7 @@
 //! Source: protocol sections 4 and 5.
 
 pub(in crate::dialect) mod codes;
+pub(in crate::dialect) mod notice;
 mod read;
 mod refund;
 mod sign;
@@ -13,7 +14,7 @@ mod xml;
 pub use sign::SignType;
 
 use super::{
-    Announced, Dialect, Distrust, HttpReply, HttpRequest, Merchant, NoStatement, Proof, Stamp, StatementHead,
+    Announced, Dialect, Distrust, HttpReply, HttpRequest, Merchant, NoStatement, Notices, Proof, Stamp, StatementHead,
     Statements,
 };
 use crate::payment::{Answer, Call};
@@ -45,6 +46,10 @@ impl Dialect for V2 {
     }
 
     fn statements(&self) -> Option<&dyn Statements> {
+        Some(self)
+    }
+
+    fn notices(&self) -> Option<&dyn Notices> {
         Some(self)
     }
 }

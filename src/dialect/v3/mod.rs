@@ -4,6 +4,7 @@
 
 mod certs;
 mod codes;
+mod notice;
 mod read;
 mod refund;
 mod settlement;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 pub use sign::{Signer, SignerError};
 
 use super::{
-    Announced, Dialect, Distrust, HttpReply, HttpRequest, KeyError, Merchant, NoStatement, Platform, PlatformKeys,
+    Announced, Dialect, Distrust, HttpReply, HttpRequest, KeyError, Merchant, NoStatement, Notices, Platform, PlatformKeys,
     Proof, Settled, Settlements, Settling, Stamp, StatementHead, Statements,
 };
 use crate::payment::{Answer, Call};
@@ -58,6 +59,10 @@ impl Dialect for V3 {
 
     fn read(&self, call: &Call, reply: &HttpReply, proof: &Proof<'_>) -> Result<Answer, Distrust> {
         self.answer(call, reply, proof)
+    }
+
+    fn notices(&self) -> Option<&dyn Notices> {
+        Some(self)
     }
 
     fn statements(&self) -> Option<&dyn Statements> {

@@ -99,6 +99,8 @@ struct Refund<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     reason: &'a str,
     amount: RefundAmount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notify_url: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -194,6 +196,7 @@ impl V3 {
             out_refund_no: terms.out_refund_no.as_str(),
             reason: &cut(terms.reason.as_deref().unwrap_or_default(), REFUND_TEXT_BYTES),
             amount: RefundAmount { refund: terms.amount.minor(), total, currency: order.amount.currency().code() },
+            notify_url: terms.notify_url.as_deref(),
         })
     }
 

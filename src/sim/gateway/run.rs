@@ -113,6 +113,11 @@ const DOOR: &str = r#"The simulator's own door (JSON; it never shows a payment c
                              "refund_takes_s": 0, "prompt_refuses_reverse": true, "reversed_shows_refund": false,
                              "statements_at_once": false}
 
+  GET, POST /_sim/notices    refund notifications to notify_url (http:// on this machine only), what became of them:
+                             {"speed": 1000, "faults": ["lost", "twice", "forged", "wrong_key", "old_timestamp",
+                             "unknown_serial", "unsigned", "unknown_refund", "other_amount", "other_merchant",
+                             "other_order", "says_closed", "garbage", "none"]}: the resends run so many times as fast,
+                             and the next tries go wrong, one fault each
   GET, POST /_sim/platform   v3's manners: {"rotate": true, "clock_ahead_s": 0, "unsigned_errors": false}
 
 Faults:

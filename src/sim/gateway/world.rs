@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::asked::{Asked, Desk, Form};
 use super::clock::Clock;
 use super::http::{Reply, Request};
+use super::notices::Post;
 use super::statement::Slip;
 use super::v3::{self, Letter, Pen, Platform};
 use super::{Merchant, SignType, admin, forge, statement, xml};
@@ -35,6 +36,8 @@ pub(super) struct State {
     pub(super) log: VecDeque<LogLine>,
     /// The platform of v3; none where there are no certificates.
     pub(super) platform: Option<Platform>,
+    /// Refund notifications.
+    pub(super) post: Post,
     slips: BTreeMap<String, Slip>,
     answers: u64,
 }
@@ -59,6 +62,14 @@ impl World {
     pub(super) fn new(merchant: Merchant, rules: Rules, platform: Option<Platform>) -> Self {
         let state = State { book: Book::new(rules), platform, ..State::default() };
         Self { merchant, clock: Clock::start(), state: Mutex::new(state) }
+    }
+
+    pub(super) fn merchant(&self) -> &Merchant {
+        &self.merchant
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
     }
 
     pub(super) fn now(&self) -> Tick {
@@ -133,6 +144,10 @@ impl World {
         if asked.op == Op::Pay {
             let slip = || Slip { device_info: asked.get("device_info").to_owned(), body: asked.get("body").to_owned() };
             state.slips.entry(number.clone()).or_insert_with(slip);
+        }
+        let refund = asked.get("out_refund_no");
+        if asked.op == Op::Refund && state.book.refund_by(refund).is_some() {
+            state.post.watch(refund, asked.get("notify_url"), matches!(asked.form, Form::V3(_)));
         }
         state.note(now, asked, &number, course, &answer.word());
         state.answers = state.answers.saturating_add(1);

@@ -11,12 +11,14 @@ use super::answer::Answer;
 use super::asked::{Asked, Desk, Wrong};
 use super::http::{Reply, Request};
 
+mod notice;
 mod platform;
 mod reply;
 mod report;
 mod settlement;
 mod statement;
 
+pub(super) use notice::notice;
 pub(super) use platform::{PUBLIC_KEY_ID, Platform};
 pub(super) use reply::{Pen, reply};
 pub(super) use report::report;
@@ -190,6 +192,7 @@ fn flat(body: &Value, op: Op, merchant: &Merchant) -> BTreeMap<String, String> {
         ("/settle_start_date", "date_start"),
         ("/settle_end_date", "date_end"),
         ("/scene_info/device_id", "device_info"),
+        ("/notify_url", "notify_url"),
     ];
     let mut fields = BTreeMap::new();
     for (pointer, name) in NAMES {
