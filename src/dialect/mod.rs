@@ -8,6 +8,7 @@ use crate::words::WallTime;
 mod keys;
 mod merchant;
 mod notices;
+mod settlement;
 mod statement;
 mod text;
 pub mod v2;
@@ -16,7 +17,8 @@ pub mod v3;
 pub use keys::{KeyError, PlatformKey, PlatformKeys};
 pub use merchant::Merchant;
 pub use notices::Notices;
-pub use statement::{Announced, NoStatement, StatementFault, StatementHead, Statements, Warrant};
+pub use settlement::{Batch, Settled, SettledPage, Settlements, Settling};
+pub use statement::{Announced, NoStatement, ReportFault, StatementHead, Statements, Warrant};
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
 pub const REPLY_MAX: usize = 64 * 1024;
@@ -43,6 +45,11 @@ pub trait Dialect: Send + Sync {
 
     /// How to read what the gateway tells by itself; none where this version does not.
     fn notices(&self) -> Option<&dyn Notices> {
+        None
+    }
+
+    /// How to ask what was paid out to the merchant; none where this version does not.
+    fn settlements(&self) -> Option<&dyn Settlements> {
         None
     }
 

@@ -35,6 +35,7 @@ mod scanner_kinds;
 mod scanner_sim;
 mod scenarios;
 mod secrets;
+mod settlements;
 mod simulation;
 mod support;
 mod v2_replies;

@@ -7,7 +7,7 @@ pub(in crate::dialect) mod notice;
 mod read;
 mod refund;
 mod sign;
-mod statement;
+pub(in crate::dialect) mod statement;
 mod write;
 mod xml;
 
@@ -67,7 +67,7 @@ impl Statements for V2 {
         statement::rows(tail).map(Some)
     }
 
-    fn read_none(&self, reply: &HttpReply) -> Result<NoStatement, Distrust> {
+    fn read_none(&self, reply: &HttpReply, _: &Proof<'_>) -> Result<NoStatement, Distrust> {
         self.no_statement(reply)
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn read(reply: &HttpReply, api_key: &Secret, proof: &Proof<'_>) -> Re
     let carried = open_all(&reply.body, api_key)?;
     let mut keys = carried.clone();
     keys.extend(proof.keys.clone());
-    verify(reply, &reply.body, &Proof { at: proof.at, keys: &keys })?;
+    verify(&reply.headers, &reply.body, &Proof { at: proof.at, keys: &keys })?;
     Ok(carried)
 }
 

@@ -54,7 +54,7 @@ impl Notices for V3 {
         if sent.body.len() > REPLY_MAX {
             return Err(Distrust::TooLarge);
         }
-        verify(sent, &sent.body, proof)?;
+        verify(&sent.headers, &sent.body, proof)?;
         let letter: Letter = serde_json::from_slice(&sent.body).map_err(|_| Distrust::Malformed("no notification"))?;
         let sealed = &letter.resource;
         let about_refunds = letter.event_type.starts_with("REFUND.") && letter.resource_type == "encrypt-resource";

@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::doubt::{self, Doubt, NoAnswer, NotSent};
+use super::doubt::{Doubt, NotSent};
 use super::hosts::Host;
-use super::seal::Seal;
-use super::{Failure, Gateway, fetch, lock, prepare};
+use super::{Gateway, lock};
 use crate::dialect::{Dialect, Distrust, HttpReply, Notices, Platform, PlatformKeys, Proof};
 use crate::payment::{Answer, Call, RefundNotice};
 use crate::words::Tick;
@@ -88,7 +87,7 @@ impl Keys {
     }
 
     /// The keys that are known now.
-    fn known(&self) -> Arc<PlatformKeys> {
+    pub(super) fn known(&self) -> Arc<PlatformKeys> {
         Arc::clone(&lock(&self.known))
     }
 
@@ -144,15 +143,23 @@ impl Gateway {
         read: impl Fn() -> Result<T, Distrust>,
     ) -> Result<T, Distrust> {
         let first = read();
-        let (Err(Distrust::UnknownKey), Some(platform)) = (&first, self.dialect.platform()) else { return first };
+        let unknown = matches!(first, Err(Distrust::UnknownKey));
+        if unknown && self.renew_keys_where(may_ask, came, limit).await { read() } else { first }
+    }
+
+    /// Fetches the certificates because what came at `came` is signed with a key nobody knows. False when they could
+    /// not be had, or were fetched for such a thing just now, as `may_ask` counts.
+    async fn renew_keys_where(&self, may_ask: fn(&mut Asked, Tick) -> bool, came: Tick, limit: Duration) -> bool {
+        let Some(platform) = self.dialect.platform() else { return false };
         let mut asking = self.keys.asking.lock().await;
         // Somebody else may have fetched them while this one waited.
         let fresh = asking.came.is_some_and(|at| at >= came);
-        if !fresh && (!may_ask(&mut asking, came) || self.fetch_keys(platform, limit, &mut asking).await.is_err()) {
-            return first;
-        }
-        drop(asking);
-        read()
+        fresh || (may_ask(&mut asking, came) && self.fetch_keys(platform, limit, &mut asking).await.is_ok())
+    }
+
+    /// The same for a reply.
+    pub(super) async fn renew_keys(&self, came: Tick, limit: Duration) -> bool {
+        self.renew_keys_where(Asked::may_ask, came, limit).await
     }
 
     /// What the dialect answers notifications with; none where it has none.
@@ -213,19 +220,7 @@ impl Gateway {
     }
 
     async fn fetch_keys_from(&self, host: Host, platform: &dyn Platform, limit: Duration) -> Result<(), Doubt> {
-        let request = platform.write(&self.stamp());
-        let request = prepare(&self.plain, self.url(host), request, &Seal::new(self.clock));
-        let request = request.ok_or(Doubt::NotSent(NotSent::Request))?;
-        let reply = match tokio::time::timeout(limit, fetch(&self.plain, request)).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(Failure::Reply(distrust))) => return Err(Doubt::Distrust(distrust)),
-            Ok(Err(Failure::Transport(error))) if error.is_connect() => {
-                return Err(Doubt::NotSent(doubt::not_sent(&error)));
-            }
-            Ok(Err(Failure::Transport(error))) => return Err(Doubt::NoAnswer(doubt::no_answer(&error))),
-            Err(_) => return Err(Doubt::NoAnswer(NoAnswer::TimedOut)),
-        };
-        self.heed(&reply);
+        let reply = self.ask(host, platform.write(&self.stamp()), limit).await?;
         let proof = Proof { at: self.clock.wall(), keys: &self.keys.known() };
         let carried = platform.read(&reply, &proof).map_err(Doubt::Distrust)?;
         self.keys.learn(carried, &reply);

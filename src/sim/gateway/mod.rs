@@ -166,7 +166,10 @@ impl Running {
         self.https
     }
 
-    /// Where `ca.pem`, `apiclient_cert.pem`, `apiclient_key.pem` and `apiclient_cert.p12` are.
+    /// The id of the key in `pub_key.pem`, for v3 in public-key mode.
+    pub const PUBLIC_KEY_ID: &'static str = v3::PUBLIC_KEY_ID;
+
+    /// Where `ca.pem`, `apiclient_cert.pem`, `apiclient_key.pem`, `apiclient_cert.p12` and `pub_key.pem` are.
     #[must_use]
     pub fn dir(&self) -> Option<&Path> {
         self.dir.as_deref()

@@ -79,7 +79,7 @@ pub(in crate::sim::gateway) fn notice(
     let how = HOWS.iter().find(|(wrong, _)| *wrong == fault).map_or(How::Well, |(_, how)| *how);
     let mut headers = vec![("Content-Type", "application/json".to_owned())];
     if fault != NoticeFault::Unsigned {
-        headers.extend(platform.sign(&body, "D0D0D0D0D0D0D0D0D0D0D0D0D0D0D0D0", wall, how));
+        headers.extend(platform.sign(&body, "D0D0D0D0D0D0D0D0D0D0D0D0D0D0D0D0", wall, how, ""));
     }
     Some(Letter { headers, body })
 }
