@@ -14,7 +14,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+/// This folder, and the repository's.
+export const HERE = dirname(fileURLToPath(import.meta.url));
+export const ROOT = resolve(HERE, "../..");
 const PROGRAMS = resolve(ROOT, process.env.SHROFF_PROGRAMS ?? "target/debug");
 const PATIENCE = 30_000; // ms until a program that should do something is taken for broken
 
@@ -354,7 +356,7 @@ export function catalogue(language, state, aside) {
   return line ? [heading, line[1]] : [heading];
 }
 
-const AXE = readFileSync(join(dirname(fileURLToPath(import.meta.url)), "node_modules/axe-core/axe.min.js"), "utf8");
+const AXE = readFileSync(join(HERE, "node_modules/axe-core/axe.min.js"), "utf8");
 
 /// What axe-core finds wrong, one line each. The page's own policy stays in force: axe comes by the debugger's door.
 export async function axe(page, rules = {}) {
