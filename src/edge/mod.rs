@@ -1,6 +1,7 @@
 //! Floor 4: where the world begins. Sockets, devices, the clock and the dice.
 
 pub mod api;
+pub mod cashier;
 pub mod clock;
 pub mod desk;
 pub mod dice;
@@ -8,3 +9,4 @@ pub mod display;
 pub mod gateway;
 pub mod metrics;
 pub mod scanner;
+pub mod sessions;

@@ -15,7 +15,7 @@ mod verify;
 pub use error::LedgerError;
 pub use movements::Movements;
 pub use open::{Birth, Ledger};
-pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader};
+pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader, Search};
 pub use refund_rows::RefundRow;
 pub use takings::{Moved, Share, Takings, Tally, Unresolved};
 pub use verify::{Finding, Report};

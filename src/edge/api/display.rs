@@ -96,10 +96,10 @@ impl Show {
     }
 }
 
-fn lane(site: &Site, named: Named) -> Result<LaneId, Problem> {
+/// The lane that is named, if there is one.
+pub(super) fn lane(site: &Site, named: Named) -> Result<LaneId, Problem> {
     let named = named.ok().and_then(|Path(text)| text.parse().ok());
     let known = named.filter(|lane| site.shared.config.lanes.contains(lane));
-    known.ok_or_else(|| {
-        Problem::new(Kind::NoSuchRoute, "there is no such lane; a display's address ends with a lane's id")
-    })
+    known
+        .ok_or_else(|| Problem::new(Kind::NoSuchRoute, "there is no such lane; a page's address ends with a lane's id"))
 }

@@ -49,6 +49,14 @@ pub struct PaymentView {
     pub last_decline: Option<DeclineView>,
     /// Confirmed refunds in the currency's smallest unit.
     pub refunded: u64,
+    /// Who keyed it in.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub operator: String,
+    /// What the customer reads on the phone.
+    pub description: String,
+    /// What comes back in WeChat's statement.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub attach: String,
     /// What the cashier should read.
     pub cashier: CashierView,
     /// What to do next.
@@ -157,6 +165,9 @@ impl PaymentView {
                 .as_ref()
                 .map(|decline| DeclineView { code: decline.code.clone(), text: decline.text.clone() }),
             refunded: row.refunded,
+            operator: facts.operator.clone(),
+            description: facts.description.clone(),
+            attach: facts.attach.clone(),
             cashier: CashierView::of(row, language),
             next: NextView { action: row.next_action.word(), at: row.next_at.as_ref().map(WallTime::to_string) },
             acked: row.acked_at.is_some(),
@@ -255,6 +266,9 @@ pub struct RefundView {
     pub err_code_des: Option<String>,
     /// What it means and what to do, in the terminal's language.
     pub advice: String,
+    /// The advice's name, for a POS with words of its own.
+    #[schema(example = "failed.REFUNDCLOSE")]
+    pub advice_key: &'static str,
     /// What to do next.
     pub next: NextView,
     /// Somebody has seen how it ended.
@@ -299,6 +313,7 @@ impl RefundView {
             err_code: some(code),
             err_code_des: some(refusal.map_or("", |refusal| refusal.text())),
             advice: texts::refund(record.state.word(), code, language),
+            advice_key: texts::refund_key(record.state.word(), code),
             next: NextView { action: row.next_action.word(), at: row.next_at.as_ref().map(WallTime::to_string) },
             acked: row.acked_at.is_some(),
             created_at: facts.created_at.to_string(),
