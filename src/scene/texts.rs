@@ -17,8 +17,9 @@ use super::Aside;
 use crate::words::Language;
 
 /// Every scene a customer may see.
-pub const CUSTOMER: [&str; 13] = [
+pub const CUSTOMER: [&str; 14] = [
     "idle",
+    "basket",
     "armed",
     "submitting",
     "customer_paying",

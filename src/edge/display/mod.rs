@@ -107,5 +107,6 @@ fn look_of(view: &LaneView, notice: Option<Notice>) -> LaneLook {
         until: view.until,
         out_of_order: false,
         aside: wrong.or(refused).filter(|_| view.state == Some(State::Armed)),
+        ..LaneLook::default()
     }
 }

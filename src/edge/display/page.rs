@@ -136,7 +136,7 @@ impl Page {
 /// What a scene looks like: pictures that can be told apart without reading and without colour.
 fn look(key: &str) -> &'static str {
     match key {
-        "idle" => "idle",
+        "idle" | "basket" => "idle",
         "armed" => "show",
         "submitting" | "verifying" => "wait",
         "customer_paying" => "confirm",

@@ -2,6 +2,7 @@
 # did not pay; .short, the heading where there are 20 columns and it does not fit.
 
 customer-idle = Welcome
+customer-basket = Total
 customer-armed = Please show your payment code
     .short = Show payment code
     .again = Try another code

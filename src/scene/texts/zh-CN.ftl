@@ -1,6 +1,7 @@
 # 简体中文。What the attributes mean stands in en.ftl.
 
 customer-idle = 欢迎光临
+customer-basket = 合计
 customer-armed = 请出示付款码
     .short = 请出示付款码
     .again = 请换一个付款码

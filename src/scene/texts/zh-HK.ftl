@@ -1,6 +1,7 @@
 # 香港繁體中文。What the attributes mean stands in en.ftl.
 
 customer-idle = 歡迎光臨
+customer-basket = 合計
 customer-armed = 請出示付款碼
     .short = 請出示付款碼
     .again = 請改用另一個付款碼
