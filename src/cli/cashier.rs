@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::api::{Daemon, on_tokio};
+use super::exit::Ended;
 use super::{Exit, Json, say};
 use crate::config::Local;
 use crate::edge::api::LoginCodeRequest;
@@ -38,7 +39,13 @@ pub(super) fn run(path: &Path, args: &CashierArgs) -> anyhow::Result<Exit> {
 
 async fn print_link(daemon: &Daemon, args: &CashierArgs) -> anyhow::Result<Exit> {
     let body = serde_json::to_vec(&LoginCodeRequest { lane: args.lane.as_ref().map(ToString::to_string) })?;
-    let reply = daemon.post(&["v1", "login", "code"], body, None).await?;
+    let reply = match daemon.post(&["v1", "login", "code"], body, None).await {
+        // The daemon is well: its configuration has no door for a browser.
+        Err(trouble) if trouble.code() == Some("no_page") => {
+            return Err(Ended { exit: Exit::Config, text: trouble.to_string() }.into());
+        }
+        answered => answered?,
+    };
     if args.output.json {
         say::json(&reply.body)?;
         return Ok(Exit::Fine);

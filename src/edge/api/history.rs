@@ -20,9 +20,15 @@ pub struct RefundList {
     pub refunds: Vec<RefundView>,
 }
 
-/// The journal of a payment.
+/// The journal of a payment, and what it was asked for with beyond the payment's own fields.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct JournalList {
+    /// Who keyed it in; may be empty.
+    pub operator: String,
+    /// What the customer reads on the phone.
+    pub description: String,
+    /// What comes back in WeChat's statement; may be empty.
+    pub attach: String,
     /// In order.
     pub journal: Vec<JournalView>,
 }
@@ -106,7 +112,8 @@ pub(super) async fn journal(
 ) -> Result<Json<JournalList>, Problem> {
     let reference = payments::reference(named)?;
     query::none(pairs)?;
-    site.find(&reference)?;
+    let facts = site.find(&reference)?.record.facts;
     let lines = site.shared.readers.read(move |reader| reader.journal_of(&reference)).await?;
-    Ok(Json(JournalList { journal: lines.into_iter().map(JournalView::of).collect() }))
+    let journal = lines.into_iter().map(JournalView::of).collect();
+    Ok(Json(JournalList { operator: facts.operator, description: facts.description, attach: facts.attach, journal }))
 }

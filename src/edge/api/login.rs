@@ -1,5 +1,7 @@
 //! Signing in: a code from `shroff cashier`, or a token of the door, becomes a session that ends.
 
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -20,6 +22,8 @@ use crate::words::{LaneId, Secret};
 
 /// Characters of what is typed to sign in; a longer one is no code and no token.
 const TYPED_MAX: usize = 512;
+/// How long a door that is configured may take to open: the Unix socket answers a moment earlier.
+const DOOR_OPENS: Duration = Duration::from_secs(1);
 
 /// The body of `POST /v1/login`: one of the two.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
@@ -125,7 +129,7 @@ pub(super) async fn code(
         _ => return Err(Refusal::NoSuchLane.into()),
     };
     let sessions = sessions(&site)?;
-    let Some(address) = site.shared.address.get() else { return Err(no_page()) };
+    let address = tokio::time::timeout(DOOR_OPENS, site.shared.address.wait()).await.map_err(|_| no_page())?;
     let code = sessions.mint(site.now());
     let page = format!("http://{address}/cashier/{lane}");
     let link = format!("{page}#login={code}");

@@ -26,10 +26,10 @@ mod terminal;
 pub mod view;
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{SetOnce, watch};
 
 pub use ask::PaymentRequest;
 pub use history::{JournalList, JournalView, RefundList};
@@ -107,8 +107,7 @@ impl Api {
         let cashier = Cashier::new();
         let file = config.sessions.clone();
         let sessions = config.token.clone().map(|token| Arc::new(Sessions::open(token, file, clock())));
-        let shared =
-            Shared { config, desk, metrics, clock, readers, page, cashier, sessions, address: OnceLock::new() };
+        let shared = Shared { config, desk, metrics, clock, readers, page, cashier, sessions, address: SetOnce::new() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -130,7 +129,8 @@ impl Api {
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
         }
         let config = &self.shared.config;
-        self.shared.address.get_or_init(|| address);
+        // A second door is served as well; links name the first.
+        drop(self.shared.address.set(address));
         let gate = Gate {
             address,
             token: config.token.clone(),

@@ -1,10 +1,10 @@
 //! What every handler leans on: the till's desk, the ledger's readers, and the way to ask either.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce, watch};
 
 use super::problem::{Kind, Problem};
 use super::readers::{ReadError, Readers};
@@ -39,7 +39,7 @@ pub(super) struct Shared {
     /// Those of the TCP door; without a token there is none.
     pub(super) sessions: Option<Arc<Sessions>>,
     /// Where the TCP door is, once it is open.
-    pub(super) address: OnceLock<SocketAddr>,
+    pub(super) address: SetOnce<SocketAddr>,
 }
 
 /// One listener's view of it.

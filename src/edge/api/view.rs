@@ -49,14 +49,6 @@ pub struct PaymentView {
     pub last_decline: Option<DeclineView>,
     /// Confirmed refunds in the currency's smallest unit.
     pub refunded: u64,
-    /// Who keyed it in.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub operator: String,
-    /// What the customer reads on the phone.
-    pub description: String,
-    /// What comes back in WeChat's statement.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub attach: String,
     /// What the cashier should read.
     pub cashier: CashierView,
     /// What to do next.
@@ -165,9 +157,6 @@ impl PaymentView {
                 .as_ref()
                 .map(|decline| DeclineView { code: decline.code.clone(), text: decline.text.clone() }),
             refunded: row.refunded,
-            operator: facts.operator.clone(),
-            description: facts.description.clone(),
-            attach: facts.attach.clone(),
             cashier: CashierView::of(row, language),
             next: NextView { action: row.next_action.word(), at: row.next_at.as_ref().map(WallTime::to_string) },
             acked: row.acked_at.is_some(),

@@ -68,7 +68,7 @@ async function open() {
 // ------------------------------------------------------------------------------------------------------- the frame
 
 function build() {
-  const { terminal, shop: facts } = { terminal: shop.shop.terminal, shop: shop.shop };
+  const { terminal, lane } = shop.shop;
   const tabs = Object.fromEntries(TABS.map(([name, sign], at) => [name, el("a", { href: `#/${name}`, "aria-keyshortcuts": `Alt+${at + 1}` },
     icon(sign), el("span", {}, t(`nav-${name}`)), name === "attention" && el("b", { class: "count", hidden: true }))]));
   frame = {
@@ -77,17 +77,17 @@ function build() {
     alarm: el("a", { class: "alarm", href: "#/attention", hidden: true }, icon("help"), el("span", {})),
     trouble: el("p", { class: "trouble", hidden: true, role: "status" }),
     place: el("div", { id: "view" }),
-    lost: el("div", { class: "lost", role: "alert", hidden: true, "data-covers-all": true }),
+    lost: el("div", { class: "lost", role: "alert", hidden: true }),
   };
-  frame.main = el("main", {}, frame.place, frame.lost);
+  frame.main = el("main", {}, frame.place);
   const store = terminal.store_name || t("terminal-of", { name: terminal.terminal });
   body.replaceChildren(
     el("header", {},
-      el("p", { class: "store" }, el("strong", {}, store), el("span", {}, t("lane-of", { lane: facts.lane }))),
+      el("p", { class: "store" }, el("strong", {}, store), el("span", {}, t("lane-of", { lane }))),
       el("nav", { "aria-label": t("menu-pages") }, Object.values(tabs)),
       el("button", { type: "button", class: "menu", id: "menu", "aria-label": t("menu"), onclick: menu }, icon("menu"))),
     el("div", { class: "notices" }, frame.alarm, frame.trouble),
-    frame.main);
+    frame.main, frame.lost);
 }
 
 function route(byHand) {

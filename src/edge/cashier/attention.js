@@ -47,7 +47,7 @@ function card(item) {
   return el("article", { class: "card item" },
     el("div", { class: "head" }, el("h2", {}, t(`reason-${reason}`)), el("strong", {}, form((refund ?? payment).amount, payment.currency))),
     el("p", {}, attention(item)),
-    el("p", { class: "hint" }, [when.full((refund ?? payment).created_at), t("lane-of", { lane: payment.lane }), payment.operator, payment.client_ref].filter(Boolean).join(" · ")),
+    el("p", { class: "hint" }, [when.full((refund ?? payment).created_at), t("lane-of", { lane: payment.lane }), payment.client_ref].join(" · ")),
     refund ? null : badge(payment.state),
     el("div", { class: "buttons" },
       closes && el("button", { type: "button", class: "main", "data-key": `ack-${name}`, onclick: close }, t(reason === "not_acknowledged" ? "ack-paid" : "ack-seen")),

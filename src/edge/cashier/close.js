@@ -13,7 +13,7 @@ export function mount(place) {
   day ||= when.today();
   parts = {
     day: el("input", { id: "close-day", type: "date", value: day, max: when.today(), required: true, onchange: () => { if (parts.day.value) { day = parts.day.value; refresh(); } } }),
-    body: el("div", {}),
+    body: el("div", { class: "body" }),
   };
   place.replaceChildren(el("div", { class: "page close" },
     el("h1", { tabindex: "-1" }, t("nav-close")),

@@ -29,8 +29,8 @@ export async function refresh() {
   if (!place) return;
   const [mine, path] = [ref, `/v1/payments/${encodeURIComponent(ref)}`];
   try {
-    const [payment, { refunds }, { journal }] = await Promise.all([get(path), get(`${path}/refunds`), get(`${path}/journal`)]);
-    if (place && mine === ref) paint(payment, refunds, journal);
+    const [payment, { refunds }, history] = await Promise.all([get(path), get(`${path}/refunds`), get(`${path}/journal`)]);
+    if (place && mine === ref) paint(payment, refunds, history);
   } catch (error) {
     if (place && mine === ref) rebuild(place, el("div", { class: "page" }, back(), el("h1", { tabindex: "-1" }, t("details")), el("p", { class: "fault", role: "alert" }, explain(error))));
   }
@@ -42,7 +42,7 @@ function facts(rows) {
   return el("dl", {}, rows.filter(([, value]) => value).map(([name, value, props]) => [el("dt", {}, name), el("dd", props ?? {}, value)]));
 }
 
-function paint(payment, refunds, journal) {
+function paint(payment, refunds, { operator, description, attach, journal }) {
   const { amount, currency, state } = payment;
   const left = amount - payment.refunded;
   const refundable = ["paid", "partially_refunded"].includes(state) && left > 0;
@@ -75,9 +75,9 @@ function paint(payment, refunds, journal) {
     el("section", { class: "card" }, el("h2", {}, t("facts")), facts([
       [t("when"), when.full(payment.created_at)],
       [t("lane"), payment.lane],
-      [t("operator"), payment.operator],
-      [t("description"), payment.description],
-      [t("attach"), payment.attach],
+      [t("operator"), operator],
+      [t("description"), description],
+      [t("attach"), attach],
       [t("refunded"), payment.refunded > 0 && form(payment.refunded, currency)],
       [t("ref"), payment.ref, { class: "number" }],
       [t("client-ref"), payment.client_ref, { class: "number" }],
@@ -96,7 +96,7 @@ function attemptCard(it) {
     facts([
       [t("because"), because],
       [t("paid-at"), it.paid_at && when.full(it.paid_at)],
-      [t("payer"), it.payer_total !== undefined && it.payer_currency && `${form(it.payer_total, it.payer_currency)}${it.rate ? ` (${it.rate})` : ""}`],
+      [t("payer"), it.payer_total !== undefined && it.payer_currency && form(it.payer_total, it.payer_currency)],
       [t("transaction"), it.transaction_id, { class: "number" }],
       [t("out-trade-no"), it.out_trade_no, { class: "number" }],
     ]));

@@ -89,8 +89,8 @@ export async function refresh() {
 }
 
 function line(payment, dated) {
-  const { ref, created_at, amount, currency, state, client_ref, operator, lane, refunded } = payment;
-  const who = [operator, t("lane-of", { lane }), client_ref].filter(Boolean).join(" · ");
+  const { ref, created_at, amount, currency, state, client_ref, lane, refunded } = payment;
+  const who = [t("lane-of", { lane }), client_ref].join(" · ");
   return el("li", {}, el("a", { href: `#/payments/${ref}`, class: "row", "data-key": ref },
     el("time", { datetime: created_at }, dated ? when.full(created_at) : when.time(created_at)),
     el("strong", {}, form(amount, currency)),

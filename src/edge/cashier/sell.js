@@ -283,11 +283,10 @@ export function onKey(event) {
 /// Builds the view.
 export function mount(place) {
   const keys = ["7", "8", "9", "4", "5", "6", "1", "2", "3", "0", "00", "."];
-  const label = { ".": t("key-point"), "00": t("key-double-zero") };
   const keypad = el("div", { class: "keypad", role: "group", "aria-label": t("keypad") },
     keys.map((key) => (key === "." && !money.decimals(currency())
       ? el("span", {})
-      : el("button", { type: "button", class: "key", "aria-label": label[key], onclick: () => press(key) }, key))));
+      : el("button", { type: "button", class: "key", "aria-label": key === "." ? t("key-point") : null, onclick: () => press(key) }, key))));
   parts = {
     heading: el("h1", { tabindex: "-1" }, t("amount")),
     unit: el("span", { class: "unit" }, currency()),

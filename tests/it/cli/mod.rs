@@ -1,5 +1,6 @@
 //! Commands as people run them: the real binary, a real daemon beside it, and exit codes.
 
+mod cashier;
 mod close;
 mod counter;
 mod ledger;
