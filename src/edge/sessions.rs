@@ -229,7 +229,7 @@ mod tests {
 
     fn now(seconds: u64) -> Now {
         let wall = WallTime::from_millis(1_795_232_306_000).after(Duration::from_secs(seconds));
-        Now { tick: Tick::from_micros(seconds * 1_000_000), wall }
+        Now { tick: Tick::default().after(Duration::from_secs(seconds)), wall }
     }
 
     fn sessions(file: Option<PathBuf>) -> Sessions {
