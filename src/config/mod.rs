@@ -110,7 +110,7 @@ fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Co
     let api = checked::api(&mut Reader::new("api", raw.one("api"), errors), secrets);
     let supervised = api.as_ref().is_none_or(|api| api.supervisor.is_some());
     let refund = checked::refund(&mut Reader::new("refund", raw.one("refund"), errors), supervised);
-    let counter = devices::counter(raw, errors);
+    let counter = devices::counter(raw, secrets.beside, errors);
     let counter = counter?;
     Some(Config {
         terminal: terminal?,

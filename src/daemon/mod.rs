@@ -99,9 +99,10 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
     let scanners = Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?;
-    doors::displays(config, &board_reader, clock, runtime.handle())?;
+    let front = doors::front(config);
+    doors::displays(config, &board_reader, &front, clock, runtime.handle())?;
     let desk = Desk::new(inbox.clone(), board_reader, scanners.views());
-    let api = Api::new(doors::api_config(config), desk, Arc::clone(&metrics), Arc::new(move || clock.now()));
+    let api = Api::new(doors::api_config(config, front), desk, Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
     let stopper = inbox.clone();
     runtime.spawn(async move {

@@ -94,7 +94,7 @@ key_file = "v2.key"
 pay_timeout = 10
 first_query_after_password = 1
 give_up_after = 30
-reverse_waits = [2, 2, 2]
+reverse_waits = [1, 1, 1, 1, 1, 1]
 [ledger]
 path = "ledger.sqlite"
 [api]
@@ -261,7 +261,7 @@ export async function openPage(browser, url, { size = SIZES[1], init, reducedMot
   page.on("pageerror", (error) => page.complaints.push(`script: ${error.message}`));
   page.on("console", (line) => {
     // A server that is away is part of some tests, and the page says so itself.
-    if (["error", "warning"].includes(line.type()) && !/ERR_|net::/.test(line.text())) page.complaints.push(line.text());
+    if (["error", "warning"].includes(line.type()) && !/ERR_|net::/.test(line.text())) page.complaints.push(`${line.text()} ${line.location().url}`);
   });
   page.on("dialog", (dialog) => { page.complaints.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on("request", (request) => {
@@ -296,7 +296,11 @@ export function layout(page, { scrolls = "" } = {}) {
       if (!node.data.trim() || ["SCRIPT", "STYLE", "OPTION"].includes(el.tagName) || !seen(el)) continue;
       const range = document.createRange();
       range.selectNodeContents(node);
-      for (const box of range.getClientRects()) if (box.width > 1 && box.height > 1) pieces.push({ el, box, text: node.data.trim() });
+      const clip = getComputedStyle(el).textOverflow === "ellipsis" ? el.getBoundingClientRect() : null;
+      for (const it of range.getClientRects()) {
+        const box = clip ? new DOMRect(it.left, it.top, Math.min(it.right, clip.right) - it.left, it.height) : it;
+        if (box.width > 1 && box.height > 1) pieces.push({ node, el, box, text: node.data.trim() });
+      }
     }
     // A veil that lies over everything leaves only what stands on it.
     const on_top = ({ el, box }) => {
@@ -316,7 +320,7 @@ export function layout(page, { scrolls = "" } = {}) {
         if (style.overflowX === "visible" && style.overflowY === "visible") continue;
         const out = up.getBoundingClientRect();
         if (style.textOverflow === "ellipsis") {
-          if (box.top < out.top - 2 || box.bottom > out.bottom + 2) wrong.push(`cut by ${name(up)}: "${text}"`);
+          if (box.top < out.top - box.height * 0.2 || box.bottom > out.bottom + box.height * 0.2) wrong.push(`cut by ${name(up)}: "${text}"`);
           break;
         }
         if (box.left < out.left - 1 || box.right > out.right + 1 || box.top < out.top - box.height * 0.2 || box.bottom > out.bottom + box.height * 0.2) {
@@ -328,7 +332,7 @@ export function layout(page, { scrolls = "" } = {}) {
     const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
     for (let i = 0; i < visible.length; i += 1) {
       for (let j = i + 1; j < visible.length; j += 1) {
-        if (excused(visible[i].el) || excused(visible[j].el)) continue;
+        if (visible[i].node === visible[j].node || excused(visible[i].el) || excused(visible[j].el)) continue;
         if (meet(inside(visible[i].box), inside(visible[j].box))) wrong.push(`"${visible[i].text}" is written over "${visible[j].text}"`);
       }
       for (const picture of document.querySelectorAll("svg, img")) {

@@ -196,9 +196,7 @@ fn is_open(method: &Method, path: &str) -> bool {
     let read = matches!(*method, Method::GET | Method::HEAD);
     match route {
         (Some("healthz" | "readyz"), None, None, None) => read,
-        (Some("display"), Some(lane), None, None) | (Some("display"), Some(lane), Some("events"), None) => {
-            read && !lane.is_empty()
-        }
+        (Some("display"), Some(lane), None | Some("events" | "picture"), None) => read && !lane.is_empty(),
         (Some("cashier" | "assets"), Some(name), None, None) => read && !name.is_empty(),
         (Some("v1"), Some("login"), None, None) => *method == Method::POST,
         _ => false,
@@ -286,7 +284,15 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_an_open_route_is_closed() {
-        for path in ["/healthz", "/readyz", "/display/1", "/display/1/events", "/cashier/1", "/assets/app.js"] {
+        for path in [
+            "/healthz",
+            "/readyz",
+            "/display/1",
+            "/display/1/events",
+            "/display/1/picture",
+            "/cashier/1",
+            "/assets/app.js",
+        ] {
             assert_eq!(code(&[("host", "localhost:8750")], path), "in", "{path}");
         }
         for path in [
@@ -309,6 +315,8 @@ mod tests {
             "/v1/logout",
             "//healthz",
             "/v1/display/1",
+            "/v1/lanes/1/display",
+            "/display/1/picture/",
             "/openapi.json",
         ] {
             assert_eq!(code(&[("host", "localhost:8750")], path), "unauthorized", "{path}");

@@ -1,6 +1,7 @@
 //! The local API: HTTP for the POS, the CLI and the displays, over a Unix socket and, when configured, loopback TCP.
 
 mod ask;
+mod basket;
 mod body;
 mod cashier;
 pub mod close;
@@ -32,6 +33,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{SetOnce, watch};
 
 pub use ask::PaymentRequest;
+pub use basket::{BasketLineRequest, BasketRequest};
 pub use history::{JournalList, JournalView, RefundList};
 pub use lists::{AttentionList, AttentionView, DeviceJson, DeviceList, LaneJson, LaneList};
 pub use login::{LoginCodeRequest, LoginCodeView, LoginRequest, SessionView};
@@ -43,6 +45,7 @@ pub use terminal::{CurrencyView, TerminalView};
 
 use crate::edge::cashier::Cashier;
 use crate::edge::desk::Desk;
+use crate::edge::display::Front;
 use crate::edge::display::page::Page;
 use crate::edge::metrics::Metrics;
 use crate::edge::sessions::Sessions;
@@ -64,6 +67,10 @@ pub struct ApiConfig {
     pub language: Language,
     /// The customer's languages, most important first.
     pub display_languages: Vec<Language>,
+    /// What the POS counts in.
+    pub currency: Currency,
+    /// What the shop itself puts on its displays.
+    pub front: Front,
     /// The lanes there are.
     pub lanes: Vec<LaneId>,
     /// Where the ledger is.
@@ -103,7 +110,7 @@ impl Api {
     #[must_use]
     pub fn new(config: ApiConfig, desk: Desk, metrics: Arc<Metrics>, clock: Clock) -> Self {
         let readers = Arc::new(Readers::new(config.ledger.clone()));
-        let page = Page::new(&config.display_languages);
+        let page = Page::new(&config.display_languages, &config.front);
         let cashier = Cashier::new();
         let file = config.sessions.clone();
         let sessions = config.token.clone().map(|token| Arc::new(Sessions::open(token, file, clock())));
