@@ -9,7 +9,7 @@ import * as login from "./login.js";
 import * as payments from "./payments.js";
 import * as sell from "./sell.js";
 import * as shop from "./shop.js";
-import { LANGUAGES, choose, language, load, t } from "./texts.js";
+import { CHOSEN, LANGUAGES, choose, language, load, t } from "./texts.js";
 
 const VIEWS = { sell, payments, attention, close };
 const TABS = [["sell", "sell"], ["payments", "list"], ["attention", "help"], ["close", "close"]];
@@ -24,6 +24,7 @@ async function start() {
   onSignedOut(() => { if (frame) signedOut(); });
   addEventListener("hashchange", () => { if (frame) route(true); });
   addEventListener("keydown", onKey);
+  addEventListener(CHOSEN, respeak);
   addEventListener("storage", (event) => {
     // Signed in or out in another tab.
     if (event.key === "shroff.session") location.reload();
@@ -86,7 +87,7 @@ function build() {
       el("p", { class: "store" }, el("strong", {}, store), el("span", {}, t("lane-of", { lane }))),
       el("nav", { "aria-label": t("menu-pages") }, Object.values(tabs)),
       el("button", { type: "button", class: "menu", id: "menu", "aria-label": t("menu"), onclick: menu }, icon("menu"))),
-    el("div", { class: "notices" }, frame.alarm, frame.trouble),
+    el("aside", { class: "notices", "aria-label": t("nav-attention") }, frame.alarm, frame.trouble),
     frame.main, frame.lost);
 }
 
@@ -154,6 +155,8 @@ function menu() {
         el("button", { class: "main", type: "submit" }, t("done")),
         el("button", { class: "quiet", type: "button", id: "sign-out", onclick: () => leave(box) }, t("sign-out")))));
   name.addEventListener("change", () => shop.setOperator(name.value));
+  // Not back to the button: the next amount's Enter would open the menu again.
+  box.addEventListener("close", () => frame?.place.querySelector("h1")?.focus({ preventScroll: true }));
 }
 
 async function relabel(tag, box) {
@@ -163,9 +166,13 @@ async function relabel(tag, box) {
     return;
   }
   box.close();
+}
+
+/// Says everything anew in the language that was chosen.
+function respeak() {
+  if (!frame) return;
   build();
   route(false);
-  document.getElementById("menu")?.focus();
 }
 
 async function leave(box) {

@@ -283,7 +283,9 @@ export function onKey(event) {
 /// Builds the view.
 export function mount(place) {
   const keys = ["7", "8", "9", "4", "5", "6", "1", "2", "3", "0", "00", "."];
-  const keypad = el("div", { class: "keypad", role: "group", "aria-label": t("keypad") },
+  // A finger or a mouse takes the keyboard nowhere: Enter goes on meaning "take the payment".
+  const stay = (event) => event.preventDefault();
+  const keypad = el("div", { class: "keypad", onmousedown: stay, role: "group", "aria-label": t("keypad") },
     keys.map((key) => (key === "." && !money.decimals(currency())
       ? el("span", {})
       : el("button", { type: "button", class: "key", "aria-label": key === "." ? t("key-point") : null, onclick: () => press(key) }, key))));
@@ -311,7 +313,7 @@ export function mount(place) {
   parts.keypad.append(
     el("div", { class: "amount" },
       parts.heading, el("p", { class: "echo" }, parts.unit, parts.digits), parts.fault, parts.hint, parts.charge),
-    el("div", { class: "pad" }, keypad, el("div", { class: "side" }, parts.back, parts.clear)));
+    el("div", { class: "pad" }, keypad, el("div", { class: "side", onmousedown: stay }, parts.back, parts.clear)));
   parts.live = el("div", { class: "said", "aria-live": "assertive" }, parts.title, parts.total, parts.text);
   parts.stage.append(parts.sign, parts.live, parts.aside, parts.left, parts.buttons, parts.names);
   parts.next = el("button", { type: "button", class: "main", id: "next", onclick: next }, t("next-customer"));

@@ -1,6 +1,8 @@
 // What is said, in the language that is chosen. The words are the terminal's own catalogues.
 
 const CHOICE = "shroff.language";
+/// The event when another language was chosen.
+export const CHOSEN = "shroff-language";
 /// The languages there are, each by its own name.
 export const LANGUAGES = [["en", "English", "EN"], ["zh-CN", "简体中文", "简"], ["zh-HK", "繁體中文", "繁"]];
 
@@ -22,6 +24,7 @@ export async function load(language) {
 export async function choose(language) {
   await load(language);
   localStorage.setItem(CHOICE, language);
+  dispatchEvent(new CustomEvent(CHOSEN));
 }
 
 export const language = () => chosen;
