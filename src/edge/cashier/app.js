@@ -92,8 +92,9 @@ function build() {
 }
 
 function route(byHand) {
-  const [, name = "sell", ref] = location.hash.split("/");
-  const next = name === "payments" && ref ? detail : VIEWS[name] ?? sell;
+  const [, name, coded] = location.hash.split("/");
+  const ref = plain(coded);
+  const next = name === "payments" && ref ? detail : Object.hasOwn(VIEWS, name ?? "") ? VIEWS[name] : sell;
   view?.unmount();
   view = next;
   for (const [tab, link] of Object.entries(frame.tabs)) {
@@ -101,10 +102,19 @@ function route(byHand) {
     else link.removeAttribute("aria-current");
   }
   frame.main.scrollTop = 0;
-  view.mount(frame.place, ref && decodeURIComponent(ref));
+  view.mount(frame.place, ref);
   seen = shop.shop.seq;
   if (byHand) frame.place.querySelector("h1")?.focus({ preventScroll: true });
   update();
+}
+
+/// A piece of the address; nothing when it was written by hand and wrongly.
+function plain(coded = "") {
+  try {
+    return decodeURIComponent(coded);
+  } catch {
+    return "";
+  }
 }
 
 /// Something may have changed.

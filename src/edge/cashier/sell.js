@@ -6,7 +6,7 @@
 import { Lost, get, post } from "./api.js";
 import { dialog, el, icon, say } from "./dom.js";
 import * as money from "./money.js";
-import { acknowledge, draw, explain, isOurs, look, memory, operator, shop, trouble } from "./shop.js";
+import { acknowledge, draw, explain, isAlarmed, isOurs, look, memory, operator, shop, trouble } from "./shop.js";
 import { cashier, notice, t } from "./texts.js";
 import * as when from "./when.js";
 
@@ -182,8 +182,9 @@ function next() {
   if (!stage || performance.now() - stage.since < GLANCE) return;
   const { payment } = stage;
   if (!payment.final && payment.state !== "needs_attention") return;
-  // What fails here stands under "attention" until somebody closes it.
-  if (payment.final && isOurs(payment)) acknowledge(`/v1/payments/${payment.ref}/ack`).catch(() => {}).then(look);
+  // What fails here stands under "attention" until somebody closes it, and so does an alarm: the next customer is no
+  // reason to forget it.
+  if (payment.final && isOurs(payment) && !isAlarmed(payment.ref)) acknowledge(`/v1/payments/${payment.ref}/ack`).catch(() => {}).then(look);
   leave();
 }
 

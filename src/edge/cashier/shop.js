@@ -143,6 +143,9 @@ export function explain(error) {
 /// Payments begun on a cashier page. Only they are acknowledged here; a POS records its own.
 export const isOurs = (payment) => payment.client_ref.startsWith("web-");
 
+/// Whether something is wrong with a payment that a person must look at.
+export const isAlarmed = (ref) => shop.attention.some((it) => it.payment.ref === ref && it.reason !== "not_acknowledged");
+
 /// What needs somebody now: every alarm, and what was paid a while ago and nobody has closed. What is on the stage is
 /// being looked at.
 export function needs(onStage) {
