@@ -45,10 +45,9 @@ function card(item) {
     update();
   };
   return el("article", { class: "card item" },
-    el("div", { class: "head" }, el("h2", {}, t(`reason-${reason}`)), el("strong", {}, form((refund ?? payment).amount, payment.currency))),
+    el("div", { class: "head" }, el("h2", {}, t(`reason-${reason}`)), refund ? null : badge(payment.state), el("strong", {}, form((refund ?? payment).amount, payment.currency))),
     el("p", {}, attention(item)),
     el("p", { class: "hint" }, [when.full((refund ?? payment).created_at), t("lane-of", { lane: payment.lane }), payment.client_ref].join(" · ")),
-    refund ? null : badge(payment.state),
     el("div", { class: "buttons" },
       closes && el("button", { type: "button", class: "main", "data-key": `ack-${name}`, onclick: close }, t(reason === "not_acknowledged" ? "ack-paid" : "ack-seen")),
       el("a", { class: "button quiet", href: `#/payments/${payment.ref}`, "data-key": `see-${name}` }, t("details"))));
