@@ -8,5 +8,6 @@ pub mod dice;
 pub mod display;
 pub mod gateway;
 pub mod metrics;
+pub mod notify;
 pub mod scanner;
 pub mod sessions;

@@ -14,7 +14,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+/// This folder, and the repository's.
+export const HERE = dirname(fileURLToPath(import.meta.url));
+export const ROOT = resolve(HERE, "../..");
 const PROGRAMS = resolve(ROOT, process.env.SHROFF_PROGRAMS ?? "target/debug");
 const PATIENCE = 30_000; // ms until a program that should do something is taken for broken
 
@@ -91,7 +93,7 @@ mch_id = "1900000109"
 [gateway.v2]
 key_file = "v2.key"
 [policy]
-pay_timeout = 10
+pay_timeout = 20
 first_query_after_password = 1
 give_up_after = 30
 reverse_waits = [1, 1, 1, 1, 1, 1]
@@ -242,10 +244,9 @@ async function freePort() {
   return port;
 }
 
-/// Debian's Chromium without a screen. Sound plays without a click, as the kiosk's flag has it; `quiet`: it does not.
-export async function openBrowser({ quiet = false } = {}) {
-  const args = ["--disable-gpu", "--font-render-hinting=none"];
-  if (!quiet) args.push("--autoplay-policy=no-user-gesture-required");
+/// Debian's Chromium without a screen, with the kiosk's flag that lets sound play without a click.
+export async function openBrowser() {
+  const args = ["--disable-gpu", "--font-render-hinting=none", "--autoplay-policy=no-user-gesture-required"];
   return chromium.launch({
     executablePath: execFileSync("which", [process.env.SHROFF_CHROMIUM ?? "chromium"], { encoding: "utf8" }).trim(),
     chromiumSandbox: process.getuid() !== 0,
@@ -265,7 +266,8 @@ export async function openPage(browser, url, { size = SIZES[1], init, reducedMot
   });
   page.on("dialog", (dialog) => { page.complaints.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on("request", (request) => {
-    if (new URL(request.url()).host !== new URL(url).host) page.complaints.push(`foreign: ${request.url()}`);
+    const { protocol, host } = new URL(request.url());
+    if (protocol !== "data:" && host !== new URL(page.url()).host && host !== new URL(url).host && url !== "about:blank") page.complaints.push(`foreign: ${request.url()}`);
   });
   if (init) await page.addInitScript(init);
   await page.goto(url);
@@ -345,7 +347,16 @@ export function layout(page, { scrolls = "" } = {}) {
   }, scrolls);
 }
 
-const AXE = readFileSync(join(dirname(fileURLToPath(import.meta.url)), "node_modules/axe-core/axe.min.js"), "utf8");
+/// What the catalogue of a language says to a customer in a state: the heading, and its second line if it has one.
+/// `aside`: why another code is needed.
+export function catalogue(language, state, aside) {
+  const text = readFileSync(join(ROOT, `src/scene/texts/${language}.ftl`), "utf8");
+  const [, heading, rest] = text.match(new RegExp(`^customer-${state} = (.*)\n((?:    .*\n)*)`, "m"));
+  const line = rest.match(new RegExp(`\\.${aside ?? "detail"} = (.*)`));
+  return line ? [heading, line[1]] : [heading];
+}
+
+const AXE = readFileSync(join(HERE, "node_modules/axe-core/axe.min.js"), "utf8");
 
 /// What axe-core finds wrong, one line each. The page's own policy stays in force: axe comes by the debugger's door.
 export async function axe(page, rules = {}) {

@@ -2,8 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::super::shown::{amount, shop_time};
-use super::signed;
+use super::super::shown::{amount, shop_time, signed};
 use crate::edge::api::close::{CloseLine, CloseView, Sums};
 use crate::ledger::Tally;
 
