@@ -249,7 +249,7 @@ impl Till {
         if !matches!(record.state, State::Paid | State::PartiallyRefunded) {
             return Err(Refusal::NotPaid);
         }
-        let taken = others.iter().filter(|row| row.record.state != RefundState::Failed);
+        let taken = others.iter().filter(|row| row.holds_its_sum());
         let (parts, sum) = taken.fold((0_usize, 0_u64), |(parts, sum), row| {
             (parts.saturating_add(1), sum.saturating_add(row.record.facts.amount.minor()))
         });
