@@ -2,6 +2,7 @@
 
 mod chain;
 mod error;
+mod moved_refunds;
 mod movements;
 mod open;
 mod read;

@@ -10,7 +10,9 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::error::LedgerError;
+use super::moved_refunds as refunds;
 use super::read::Reader;
+use super::refunds::knows_refunds;
 use crate::reconcile::{Book, Days, LedgerLine, Standing, What};
 use crate::words::{Currency, Day, Money, WallTime};
 
@@ -67,6 +69,8 @@ pub struct Movements {
     reader: Reader,
     mark: String,
     terminal: String,
+    /// The ledger of an older program has none.
+    has_refunds: bool,
     marks: RefCell<Marks>,
 }
 
@@ -100,7 +104,8 @@ impl Movements {
             .query_row("SELECT ref FROM payments ORDER BY ref DESC LIMIT 1", [], |row| row.get(0))
             .optional()?;
         let terminal = name.as_deref().and_then(|name| name.split('-').next()).unwrap_or_default().to_owned();
-        Ok(Self { reader, mark, terminal, marks: RefCell::default() })
+        let has_refunds = knows_refunds(reader.db())?;
+        Ok(Self { reader, mark, terminal, has_refunds, marks: RefCell::default() })
     }
 
     /// What was drawn when the ledger was born: a copy has the same.
@@ -119,12 +124,17 @@ impl Movements {
         self.reader.db()
     }
 
-    fn all(&self, sql: &str, name: &str) -> Result<Vec<LedgerLine>, LedgerError> {
+    fn all(
+        &self,
+        sql: &str,
+        name: &str,
+        line: fn(&Row<'_>) -> Result<LedgerLine, LedgerError>,
+    ) -> Result<Vec<LedgerLine>, LedgerError> {
         let mut statement = self.db().prepare_cached(sql)?;
         let mut rows = statement.query([name])?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next()? {
-            lines.push(whole(row)?);
+            lines.push(line(row)?);
         }
         Ok(lines)
     }
@@ -188,20 +198,33 @@ impl Movements {
         Ok(())
     }
 
-    /// Attempts that were begun within `span` and are not settled.
-    fn open_ones(
-        &self,
-        span: (WallTime, WallTime),
-        each: &mut dyn FnMut(&LedgerLine<&str>) -> Result<(), LedgerError>,
-    ) -> Result<(), LedgerError> {
-        let mut statement = self.db().prepare_cached(OPEN)?;
-        let mut rows = statement.query(params![span.0.millis(), span.1.millis()])?;
-        while let Some(row) = rows.next()? {
-            each(&bare(row, [3, 4], amount(row)?, Standing::Open)?)?;
+    /// What is listed behind the payments that were taken, always in the same order: refunds, and then what is not
+    /// certain. With a refund comes the POS's name of it.
+    fn others(&self, days: &Days, each: &mut Other<'_>) -> Result<(), LedgerError> {
+        if self.has_refunds {
+            for span in spans(days.of_refunds()) {
+                refunds::accepted(self.db(), span, &mut |line, name| each(line, Some(name)))?;
+            }
+        }
+        let all = spans(&days.all());
+        for span in &all {
+            let mut statement = self.db().prepare_cached(OPEN)?;
+            let mut rows = statement.query(params![span.0.millis(), span.1.millis()])?;
+            while let Some(row) = rows.next()? {
+                each(&bare(row, [3, 4], amount(row)?, Standing::Open)?, None)?;
+            }
+        }
+        if self.has_refunds {
+            for span in all {
+                refunds::open(self.db(), span, &mut |line, name| each(line, Some(name)))?;
+            }
         }
         Ok(())
     }
 }
+
+/// Takes a line, and a refund's name.
+type Other<'a> = dyn FnMut(&LedgerLine<&str>, Option<&str>) -> Result<(), LedgerError> + 'a;
 
 impl Book for Movements {
     type Error = LedgerError;
@@ -220,13 +243,10 @@ impl Book for Movements {
             })?;
         }
         self.marks.replace(marks);
-        for span in spans(&days.all()) {
-            self.open_ones(span, &mut |line| {
-                each(line);
-                Ok(())
-            })?;
-        }
-        Ok(())
+        self.others(days, &mut |line, _| {
+            each(line);
+            Ok(())
+        })
     }
 
     fn at(&self, days: &Days, places: &[u32], each: &mut dyn FnMut(LedgerLine)) -> Result<(), LedgerError> {
@@ -234,34 +254,41 @@ impl Book for Movements {
             self.moved(days, &mut |_| ())?;
         }
         let mut place = self.marks.borrow().paid;
-        let (paid, open) = places.split_at(places.partition_point(|it| *it < place));
+        let (paid, others) = places.split_at(places.partition_point(|it| *it < place));
         self.paid_again(paid, &mut |order| {
-            self.all(BY_ORDER, order)?.into_iter().for_each(&mut *each);
+            self.all(BY_ORDER, order, whole)?.into_iter().for_each(&mut *each);
             Ok(())
         })?;
-        let mut open = open.iter().peekable();
-        for span in spans(&days.all()) {
-            self.open_ones(span, &mut |line| {
-                if open.next_if(|wanted| **wanted == place).is_some() {
-                    self.all(BY_ORDER, line.out_trade_no)?.into_iter().for_each(&mut *each);
-                }
-                place = place.saturating_add(1);
-                Ok(())
-            })?;
+        if others.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let mut others = others.iter().peekable();
+        self.others(days, &mut |line, refund| {
+            if others.next_if(|wanted| **wanted == place).is_some() {
+                let lines = match refund {
+                    Some(name) => self.all(refunds::BY_NAME, name, refunds::whole)?,
+                    None => self.all(BY_ORDER, line.out_trade_no, whole)?,
+                };
+                lines.into_iter().for_each(&mut *each);
+            }
+            place = place.saturating_add(1);
+            Ok(())
+        })
     }
 
     fn orders(&self, wanted: &BTreeSet<&str>) -> Result<Vec<LedgerLine>, LedgerError> {
         let mut lines = Vec::new();
         for out_trade_no in wanted {
-            lines.extend(self.all(BY_ORDER, out_trade_no)?);
+            lines.extend(self.all(BY_ORDER, out_trade_no, whole)?);
+            if self.has_refunds {
+                lines.extend(self.all(refunds::OF_ORDER, out_trade_no, refunds::whole)?);
+            }
         }
         Ok(lines)
     }
 
     fn payment(&self, reference: &str) -> Result<Vec<LedgerLine>, LedgerError> {
-        self.all(BY_PAYMENT, reference)
+        self.all(BY_PAYMENT, reference, whole)
     }
 
     fn paid_twice(&self, days: &Days) -> Result<Vec<String>, LedgerError> {
@@ -334,12 +361,12 @@ fn whole(row: &Row<'_>) -> Result<LedgerLine, LedgerError> {
     })
 }
 
-fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, LedgerError> {
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, LedgerError> {
     Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
 /// The amount in column 1, and its currency in column 2.
-fn amount(row: &Row<'_>) -> Result<Money, LedgerError> {
+pub(super) fn amount(row: &Row<'_>) -> Result<Money, LedgerError> {
     let damaged = || LedgerError::Damaged("an amount in it makes no sense".to_owned());
     let currency: Currency = text(row, 2)?.parse().map_err(|_| damaged())?;
     Money::new(row.get(1)?, currency).map_err(|_| damaged())

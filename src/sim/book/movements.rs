@@ -7,7 +7,7 @@ use super::order::Order;
 use super::refund::Refund;
 use super::{Book, Entry};
 
-/// One movement of money between a payer and the merchant.
+/// One movement as a statement lists it.
 #[derive(Clone, Copy, Debug)]
 pub struct Movement<'a> {
     /// When.
@@ -32,26 +32,26 @@ pub enum MovementKind<'a> {
 }
 
 impl Book {
-    /// Every movement of money, oldest first.
+    /// Every movement, oldest first. A refund is one from the moment it is accepted, however it ends.
     #[must_use]
     pub fn movements(&self) -> Vec<Movement<'_>> {
-        // An entry does not say why money went back: it is the refund's of the same moment and amount, or a reversal's.
-        let mut refunds: Vec<&Refund> = self.refunds().collect();
-        self.entries().iter().filter_map(|entry| self.movement(entry, &mut refunds)).collect()
+        let entries = self.entries().iter().filter(|entry| !entry.refund);
+        let mut all: Vec<Movement<'_>> = entries.filter_map(|entry| self.moved(entry)).collect();
+        all.extend(self.refunds().filter_map(|refund| self.accepted(refund)));
+        all.sort_by_key(|movement| movement.at);
+        all
     }
 
-    fn movement<'a>(&'a self, entry: &Entry, refunds: &mut Vec<&'a Refund>) -> Option<Movement<'a>> {
-        let order = self.orders().get(entry.order)?;
-        let its_own = |refund: &&Refund| {
-            refund.out_trade_no == order.out_trade_no() && (refund.at, refund.amount) == (entry.at, entry.amount)
-        };
+    fn moved(&self, entry: &Entry) -> Option<Movement<'_>> {
         let kind = match entry.to {
             Account::Merchant => MovementKind::Payment,
-            Account::Payers => match refunds.iter().position(its_own) {
-                Some(at) => MovementKind::Refund(refunds.swap_remove(at)),
-                None => MovementKind::Reversal,
-            },
+            Account::Payers => MovementKind::Reversal,
         };
-        Some(Movement { at: entry.at, order, amount: entry.amount, kind })
+        Some(Movement { at: entry.at, order: self.orders().get(entry.order)?, amount: entry.amount, kind })
+    }
+
+    fn accepted<'a>(&'a self, refund: &'a Refund) -> Option<Movement<'a>> {
+        let order = self.order(&refund.out_trade_no)?;
+        Some(Movement { at: refund.at, order, amount: refund.amount, kind: MovementKind::Refund(refund) })
     }
 }

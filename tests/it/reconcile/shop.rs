@@ -1,12 +1,16 @@
 //! A till that sells with simulated answers, over a real ledger in a file.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use shroff::ledger::{Birth, Ledger};
-use shroff::payment::answer::{Class, PayAnswer, QueryAnswer, Receipt, Refusal, ReverseAnswer};
-use shroff::payment::{Answer, Heard, Op, Policy, State};
-use shroff::till::{NewPayment, Outgoing, ScanVerdict, Settings, Till};
+use shroff::payment::answer::{
+    Class, PayAnswer, QueryAnswer, Receipt, RefundAnswer, RefundQueryAnswer, RefundReceipt, RefundRefusal, Refusal,
+    ReverseAnswer,
+};
+use shroff::payment::{Answer, Ask, Heard, Op, Policy, State};
+use shroff::till::{NewPayment, NewRefund, Outgoing, ScanVerdict, Settings, Till};
 use shroff::words::{Now, PaymentRef, Secret, Tick, WallTime};
 
 /// A terminal and its book.
@@ -15,6 +19,24 @@ pub(crate) struct Shop {
     folder: tempfile::TempDir,
     now: Now,
     sold: u32,
+    /// How each refund goes on, by its number at WeChat.
+    backs: BTreeMap<String, Back>,
+}
+
+/// How a refund goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Back {
+    Refunded,
+    /// Accepted, and then nothing more.
+    Processing,
+    /// Accepted, and later closed.
+    Closed,
+    /// Accepted; the payer's card is dead.
+    ByHand,
+    /// Refused for good, and never known.
+    Refused,
+    /// No answer ever comes.
+    Silence,
 }
 
 /// How a sale goes on.
@@ -50,7 +72,7 @@ impl Shop {
         let ledger = Ledger::open(&folder.path().join("ledger.sqlite"), birth).expect("a ledger");
         let now = Now { tick: Tick::from_micros(1_000_000), wall: at };
         let till = Till::open(ledger, settings, 1, now).expect("a till");
-        Self { till, folder, now, sold: 0 }
+        Self { till, folder, now, sold: 0, backs: BTreeMap::new() }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -60,6 +82,12 @@ impl Shop {
     /// Lets time pass.
     pub(crate) fn pass(&mut self, time: Duration) {
         self.now = Now { tick: self.now.tick.after(time), wall: self.now.wall.after(time) };
+    }
+
+    /// How long it is until midnight in China.
+    pub(crate) fn until_midnight(&self) -> Duration {
+        let end = shroff::words::Day::of(self.now.wall).end();
+        Duration::from_millis(u64::try_from(end.millis() - self.now.wall.millis()).expect("it comes"))
     }
 
     /// Sells for `amount`, and tells the payment's ref.
@@ -85,6 +113,81 @@ impl Shop {
             self.till.cancel(&sale.reference, self.now).expect("a save").expect("canceled");
         }
         sale.reference
+    }
+
+    /// Gives `amount` back, or all that is left, and tells the refund's number at WeChat.
+    pub(crate) fn refund(&mut self, payment: &PaymentRef, name: &str, amount: Option<u64>, back: Back) -> String {
+        let ask = NewRefund {
+            payment: payment.clone(),
+            reference: name.parse().expect("a name"),
+            amount,
+            reason: "wrong dish".into(),
+            operator: None,
+            supervised: false,
+        };
+        let out = self.till.refund(ask, self.now).expect("a save").expect("accepted").out;
+        self.go_on(name, back, out)
+    }
+
+    /// A refund of which nothing was heard is heard of, after `time`.
+    pub(crate) fn refund_heard_of(&mut self, name: &str, time: Duration) -> String {
+        self.pass(time);
+        let out = self.till.wake(self.now).expect("a save");
+        self.go_on(name, Back::Refunded, out)
+    }
+
+    fn go_on(&mut self, name: &str, back: Back, mut out: Vec<Outgoing>) -> String {
+        let reference = name.parse().expect("a name");
+        let row = |till: &Till| till.ledger().refund(&reference).expect("readable").expect("there").record;
+        let number = row(&self.till).facts.out_refund_no.to_string();
+        self.backs.insert(number.clone(), back);
+        for _ in 0..1000 {
+            for call in std::mem::take(&mut out) {
+                if let Some(answer) = self.answer_refund(&call) {
+                    self.pass(Duration::from_millis(100));
+                    out.extend(self.till.hear(call.id, &Heard::Answer(answer), None, self.now).expect("a save"));
+                }
+            }
+            let record = row(&self.till);
+            let far = match back {
+                Back::Processing => record.accepted_at.is_some(),
+                Back::Silence => true,
+                Back::Refunded | Back::Closed | Back::ByHand | Back::Refused => !record.open,
+            };
+            if far && out.is_empty() {
+                return number;
+            }
+            if out.is_empty() {
+                self.pass(Duration::from_secs(1));
+                out = self.till.wake(self.now).expect("a save");
+            }
+        }
+        panic!("the refund {name} does not end: {:?}", row(&self.till));
+    }
+
+    fn answer_refund(&self, call: &Outgoing) -> Option<Answer> {
+        let (terms, asked) = match &call.call.ask {
+            Ask::Refund(terms) => (terms, false),
+            Ask::RefundQuery { terms, .. } => (terms, true),
+            Ask::Pay(_) | Ask::Query | Ask::Reverse => return None,
+        };
+        let back = self.backs[terms.out_refund_no.as_str()];
+        Some(match (asked, back) {
+            (_, Back::Silence) => return None,
+            (false, Back::Refused) => Answer::Refund(RefundAnswer::NotDone {
+                why: RefundRefusal::Definite,
+                refusal: Refusal::new(Class::Ambiguous, "TRADE_OVERDUE", ""),
+            }),
+            (false, _) => Answer::Refund(RefundAnswer::Accepted),
+            (true, Back::Refunded) => {
+                let receipt = RefundReceipt { refund_id: None, refunded_at: Some(self.now.wall) };
+                Answer::RefundQuery(RefundQueryAnswer::Refunded(receipt))
+            }
+            (true, Back::Processing) => Answer::RefundQuery(RefundQueryAnswer::Processing),
+            (true, Back::Closed) => Answer::RefundQuery(RefundQueryAnswer::Closed),
+            (true, Back::ByHand) => Answer::RefundQuery(RefundQueryAnswer::Changed),
+            (true, Back::Refused) => Answer::RefundQuery(RefundQueryAnswer::Absent),
+        })
     }
 
     fn scan(&mut self, course: Course, refusals: u32) {
@@ -119,6 +222,9 @@ impl Shop {
     }
 
     fn answer(&self, call: &Outgoing, course: Course, refusals: u32) -> Answer {
+        if let Some(answer) = self.answer_refund(call) {
+            return answer;
+        }
         let no = call.call.order.out_trade_no.as_str();
         let receipt = || Receipt {
             transaction_id: format!("42{no}").parse().expect("an id"),
