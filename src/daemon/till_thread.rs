@@ -151,6 +151,10 @@ impl Loop<'_> {
                 self.publish();
                 let _gone = reply.send(answer);
             }
+            Input::Reconciled(kept, reply) => {
+                self.till.keep_reconciled(&kept, now)?;
+                let _gone = reply.send(Ok(()));
+            }
             Input::Scan { lane, code, read } => self.scan(lane, code, read)?,
             Input::Heard { id, heard, sent } => {
                 let out = self.till.hear(id, &heard, sent, now)?;

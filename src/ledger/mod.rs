@@ -2,10 +2,12 @@
 
 mod chain;
 mod error;
+mod lock;
 mod moved_refunds;
 mod movements;
 mod open;
 mod read;
+mod reconciled;
 mod refund_rows;
 mod refunds;
 mod rows;
@@ -17,6 +19,7 @@ pub use error::LedgerError;
 pub use movements::Movements;
 pub use open::{Birth, Ledger};
 pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader};
+pub use reconciled::{RECONCILE_WITHIN_DAYS, Reconciled, keep_reconciled_offline};
 pub use refund_rows::RefundRow;
 pub use takings::{Moved, Share, Takings, Tally, Unresolved};
 pub use verify::{Finding, Report};

@@ -16,21 +16,19 @@ use super::refunds::knows_refunds;
 use crate::reconcile::{Book, Days, LedgerLine, Standing, What};
 use crate::words::{Currency, Day, Money, WallTime};
 
-/// Payments that were taken in a span of time, by WeChat's clock where it told, and else by ours. Their amounts are in
-/// the payments, which are walked along beside them: looking each up takes twice as long.
+/// Payments that were taken in a span of time, by WeChat's clock where it told, and else by ours: from an index that has
+/// all of it. Their amounts are in the payments, which are walked along beside them: looking each up takes longer.
 const PAID: &str = "
-SELECT a.out_trade_no, a.payment, COALESCE(a.paid_at, a.updated_at), a.transaction_id
-FROM attempts a
-WHERE a.outcome = 'paid' AND (a.paid_at >= ?1 AND a.paid_at < ?2
-    OR a.paid_at IS NULL AND a.updated_at >= ?1 AND a.updated_at < ?2)
-ORDER BY a.out_trade_no";
+SELECT out_trade_no, payment, coalesce(paid_at, updated_at), transaction_id FROM attempts
+WHERE outcome = 'paid' AND coalesce(paid_at, updated_at) >= ?1 AND coalesce(paid_at, updated_at) < ?2
+ORDER BY coalesce(paid_at, updated_at), out_trade_no";
 const AMOUNTS: &str = "SELECT ref, amount, currency FROM payments WHERE ref >= ?1 ORDER BY ref";
 /// The same payments again, from one of them on.
 const PAID_FROM: &str = "
-SELECT a.out_trade_no FROM attempts a
-WHERE a.out_trade_no >= ?3 AND a.outcome = 'paid' AND (a.paid_at >= ?1 AND a.paid_at < ?2
-    OR a.paid_at IS NULL AND a.updated_at >= ?1 AND a.updated_at < ?2)
-ORDER BY a.out_trade_no LIMIT ?4";
+SELECT out_trade_no FROM attempts
+WHERE outcome = 'paid' AND coalesce(paid_at, updated_at) >= ?1 AND coalesce(paid_at, updated_at) < ?2
+    AND (coalesce(paid_at, updated_at) > ?1 OR out_trade_no >= ?3)
+ORDER BY coalesce(paid_at, updated_at), out_trade_no LIMIT ?4";
 
 /// Attempts that were begun in a span of time and are not settled. Such a payment is open, and there is an index of those.
 const OPEN: &str = "
@@ -52,10 +50,10 @@ FROM attempts a JOIN payments p ON p.ref = a.payment WHERE a.payment = ?1 ORDER 
 
 /// No payment is taken with two codes, by the laws; a ledger that says so was altered, or the laws have a hole.
 const PAID_TWICE: &str = "
-SELECT DISTINCT again.payment FROM (SELECT payment FROM attempts WHERE no > 1) again
+SELECT DISTINCT again.payment FROM (SELECT payment FROM attempts WHERE outcome = 'paid' AND no > 1) again
 WHERE (SELECT COUNT(*) FROM attempts a WHERE a.payment = again.payment AND a.outcome = 'paid') > 1
     AND EXISTS (SELECT 1 FROM attempts a WHERE a.payment = again.payment AND a.outcome = 'paid'
-        AND COALESCE(a.paid_at, a.updated_at) >= ?1 AND COALESCE(a.paid_at, a.updated_at) < ?2)
+        AND coalesce(a.paid_at, a.updated_at) >= ?1 AND coalesce(a.paid_at, a.updated_at) < ?2)
 ORDER BY again.payment";
 
 /// Payments between two marks.
@@ -79,10 +77,20 @@ pub struct Movements {
 struct Marks {
     /// The days that were scanned.
     days: Option<Days>,
-    /// Place, span of time, and order.
-    marks: Vec<(u32, (WallTime, WallTime), String)>,
+    marks: Vec<Mark>,
     /// How many payments there were.
     paid: u32,
+}
+
+/// Where a payment stands.
+#[derive(Clone, Debug)]
+struct Mark {
+    place: u32,
+    /// When it was paid.
+    at: WallTime,
+    /// Where its span of time ends.
+    until: WallTime,
+    order: String,
 }
 
 impl Movements {
@@ -139,13 +147,13 @@ impl Movements {
         Ok(lines)
     }
 
-    /// Payments that were taken within `span`, in the order of their numbers.
+    /// Payments that were taken within `span`, in the order in which they were taken.
     fn paid(&self, span: (WallTime, WallTime), each: &mut dyn FnMut(&LedgerLine<&str>)) -> Result<(), LedgerError> {
         let mut paid = self.db().prepare_cached(PAID)?;
         let mut amounts = self.db().prepare_cached(AMOUNTS)?;
         let mut attempts = paid.query(params![span.0.millis(), span.1.millis()])?;
         attempts.advance()?;
-        // Both are numbered by one counter, so that the next payment is mostly the next one.
+        // Payments are numbered as they come, so that the next one is mostly near.
         'look_up: while let Some(attempt) = attempts.get() {
             let mut payments = amounts.query([text(attempt, 1)?])?;
             payments.advance()?;
@@ -178,15 +186,14 @@ impl Movements {
         each: &mut dyn FnMut(&str) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         let marks = self.marks.borrow();
-        let before = |place: u32| marks.marks.partition_point(|(it, ..)| *it <= place).checked_sub(1);
+        let before = |place: u32| marks.marks.partition_point(|it| it.place <= place).checked_sub(1);
         for near in places.chunk_by(|one, next| before(*one) == before(*next)) {
             let (Some(first), Some(last)) = (near.first(), near.last()) else { continue };
-            let Some((mut place, span, order)) = before(*first).and_then(|at| marks.marks.get(at)).cloned() else {
-                continue;
-            };
+            let Some(mark) = before(*first).and_then(|at| marks.marks.get(at)) else { continue };
+            let mut place = mark.place;
             let limit = last.saturating_sub(place).saturating_add(1);
             let mut statement = self.db().prepare_cached(PAID_FROM)?;
-            let mut rows = statement.query(params![span.0.millis(), span.1.millis(), order, limit])?;
+            let mut rows = statement.query(params![mark.at.millis(), mark.until.millis(), mark.order, limit])?;
             let mut wanted = near.iter().peekable();
             while let Some(row) = rows.next()? {
                 if wanted.next_if(|it| **it == place).is_some() {
@@ -235,7 +242,8 @@ impl Book for Movements {
             let mut since: u32 = 0;
             self.paid(span, &mut |line| {
                 if since.is_multiple_of(MARK) {
-                    marks.marks.push((marks.paid, span, line.out_trade_no.to_owned()));
+                    let (place, order) = (marks.paid, line.out_trade_no.to_owned());
+                    marks.marks.push(Mark { place, at: line.at, until: span.1, order });
                 }
                 since = since.wrapping_add(1);
                 marks.paid = marks.paid.saturating_add(1);
@@ -370,4 +378,40 @@ pub(super) fn amount(row: &Row<'_>) -> Result<Money, LedgerError> {
     let damaged = || LedgerError::Damaged("an amount in it makes no sense".to_owned());
     let currency: Currency = text(row, 2)?.parse().map_err(|_| damaged())?;
     Money::new(row.get(1)?, currency).map_err(|_| damaged())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Birth, Ledger};
+    use crate::words::Secret;
+
+    /// A ledger has years of payments, and a day is asked for.
+    #[test]
+    fn a_day_is_read_from_indexes_without_sorting_or_scanning() {
+        let birth =
+            Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![1; 32]) };
+        let ledger = Ledger::in_memory(birth).expect("a ledger");
+        for (sql, wanted) in [
+            (PAID, &["USING COVERING INDEX attempts_paid"][..]),
+            (PAID_FROM, &["USING COVERING INDEX attempts_paid"]),
+            (PAID_TWICE, &["INDEX attempts_again"]),
+            (OPEN, &["INDEX payments_open"]),
+            (crate::ledger::takings::MOVED, &["INDEX attempts_paid", "INDEX attempts_returned"]),
+        ] {
+            // SQL is a constant here, too: only a name that SQLite knows is put before it.
+            let sql = ["EXPLAIN QUERY PLAN ", sql].concat();
+            let mut plan = ledger.db.prepare(&sql).expect("a plan");
+            let parameters = plan.parameter_count();
+            let steps = plan.query_map(rusqlite::params_from_iter(vec![0; parameters]), |row| row.get::<_, String>(3));
+            let steps: Vec<String> = steps.expect("steps").collect::<Result<_, _>>().expect("steps");
+            for index in wanted {
+                assert!(steps.iter().any(|step| step.contains(index)), "{index}: {steps:#?}");
+            }
+            let whole = |step: &&String| {
+                step.starts_with("SCAN a") && !step.contains("INDEX") || step.contains("TEMP B-TREE FOR ORDER BY")
+            };
+            assert_eq!(steps.iter().find(whole), None, "{sql}");
+        }
+    }
 }

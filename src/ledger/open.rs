@@ -8,12 +8,14 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::chain::{Hash, ROOT};
 use super::error::LedgerError;
+use super::lock::Lock;
 use crate::words::{Secret, TerminalId};
 
 /// Older versions can corrupt a WAL file that two connections write and checkpoint (SQLite, "The WAL-reset bug").
 const SQLITE_MIN: i32 = 3_051_003;
 /// Migrations, oldest first; the file's `user_version` counts those it has seen.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
 /// `O_NOFOLLOW` of Linux on every architecture we build for that has it at this value (x86-64, arm64 differ, so ask).
 const NOFOLLOW: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW;
 
@@ -41,7 +43,7 @@ pub struct Ledger {
     pub(super) hash: Hash,
     pub(super) commits_since_checkpoint: u32,
     /// Held as long as the ledger is open; the kernel gives it back when the process dies.
-    _lock: Option<File>,
+    _lock: Option<Lock>,
 }
 
 impl Ledger {
@@ -66,7 +68,7 @@ impl Ledger {
         Self::begin(Connection::open_in_memory()?, Path::new(":memory:"), birth, None)
     }
 
-    fn begin(mut db: Connection, path: &Path, birth: Birth, lock: Option<File>) -> Result<Self, LedgerError> {
+    fn begin(mut db: Connection, path: &Path, birth: Birth, lock: Option<Lock>) -> Result<Self, LedgerError> {
         fit_for_use(&db, lock.is_some())?;
         migrate(&mut db, path, &birth)?;
         let (mark, salt, counter, seq, hash) = db.query_row(
@@ -102,7 +104,7 @@ impl Ledger {
 }
 
 /// Makes folder, file and lock with their modes, whatever the umask, and takes the lock.
-fn prepare(path: &Path) -> Result<File, LedgerError> {
+fn prepare(path: &Path) -> Result<Lock, LedgerError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.exists() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| explain(error, path))?;
@@ -113,10 +115,7 @@ fn prepare(path: &Path) -> Result<File, LedgerError> {
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
     let lock = create(Path::new(&lock_path), path)?;
-    lock.try_lock().map_err(|error| match error {
-        fs::TryLockError::WouldBlock => LedgerError::Locked(path.to_owned()),
-        fs::TryLockError::Error(error) => explain(error, path),
-    })?;
+    let lock = Lock::take(lock, path)?;
     drop(create(path, path)?);
     Ok(lock)
 }
@@ -150,7 +149,7 @@ fn explain(error: std::io::Error, path: &Path) -> LedgerError {
 }
 
 /// Sets what the product rests on and reads it back: a failed switch to WAL leaves the old mode without an error.
-fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerError> {
+pub(super) fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(LedgerError::Unfit(format!("{} is too old, 3.51.3 is needed", rusqlite::version())));
     }

@@ -12,12 +12,14 @@ use crate::words::{Currency, Day, WallTime};
 
 /// Money that moved in a span of time, by WeChat's clock where it told, and else by ours. What was paid and then taken
 /// back by a reversal moved twice; nobody was told when it had been paid.
-const MOVED: &str = "
+pub(super) const MOVED: &str = "
 SELECT p.amount, p.currency, p.operator, p.lane, a.outcome, COALESCE(a.paid_at, a.updated_at), p.acked_at IS NOT NULL
 FROM attempts a CROSS JOIN payments p ON p.ref = a.payment
-WHERE a.outcome = 'paid' AND (a.paid_at >= ?1 AND a.paid_at < ?2
-    OR a.paid_at IS NULL AND a.updated_at >= ?1 AND a.updated_at < ?2)
-    OR a.outcome = 'returned' AND a.updated_at >= ?1 AND a.updated_at < ?2";
+WHERE a.outcome = 'paid' AND COALESCE(a.paid_at, a.updated_at) >= ?1 AND COALESCE(a.paid_at, a.updated_at) < ?2
+UNION ALL
+SELECT p.amount, p.currency, p.operator, p.lane, a.outcome, a.updated_at, p.acked_at IS NOT NULL
+FROM attempts a CROSS JOIN payments p ON p.ref = a.payment
+WHERE a.outcome = 'returned' AND a.updated_at >= ?1 AND a.updated_at < ?2";
 
 /// Payments that were begun before a moment, and of which nobody knows yet where the money is.
 const UNSETTLED: &str = "

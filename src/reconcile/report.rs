@@ -50,12 +50,14 @@ pub struct StatementRead {
 }
 
 /// A ledger that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerRead {
     /// Its file's name.
     pub name: String,
     /// The terminal that keeps it.
     pub terminal: String,
+    /// What came of the comparison is kept in it.
+    pub kept: bool,
 }
 
 /// The totals of one currency. `statement.net()` is what agrees, the findings' part, and what was not looked at; so is

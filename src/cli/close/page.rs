@@ -3,20 +3,20 @@
 use std::fmt::{self, Write as _};
 
 use super::super::shown::{amount, shop_time};
-use super::{Line, Summary, Sums, signed};
+use super::{Compared, Line, Summary, Sums, signed};
 use crate::ledger::Tally;
 
 const STYLE: &str = include_str!("page.css");
 
 /// The page, whole.
-pub(super) fn page(summary: &Summary) -> String {
+pub(super) fn page(summary: &Summary, compared: &Compared) -> String {
     let mut page = String::with_capacity(8 * 1024);
     // Writing to a string cannot fail.
-    write_page(&mut page, summary).ok();
+    write_page(&mut page, summary, compared).ok();
     page
 }
 
-fn write_page(page: &mut String, it: &Summary) -> fmt::Result {
+fn write_page(page: &mut String, it: &Summary, compared: &Compared) -> fmt::Result {
     write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -41,7 +41,7 @@ fn write_page(page: &mut String, it: &Summary) -> fmt::Result {
         sums(page, "By operator", "Operator", it.by_operator.iter().map(named))?;
         sums(page, "By lane", "Lane", it.by_lane.iter().map(named))?;
     }
-    let notes = it.notes();
+    let notes = [it.notes(), compared.notes(!it.currencies.is_empty())].concat();
     if !notes.is_empty() {
         page.write_str("<div class=\"card\">\n")?;
         for note in &notes {

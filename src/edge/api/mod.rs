@@ -13,6 +13,7 @@ mod payments;
 mod problem;
 mod query;
 mod readers;
+mod reconciliations;
 mod refund_ask;
 mod refunds;
 mod routes;

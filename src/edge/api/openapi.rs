@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{display, events, health, lists, payments, refunds};
+use super::{display, events, health, lists, payments, reconciliations, refunds};
 
 /// Every call of the API as OpenAPI.
 #[derive(OpenApi)]
@@ -23,6 +23,7 @@ use super::{display, events, health, lists, payments, refunds};
         refunds::request,
         refunds::show,
         refunds::acknowledge,
+        reconciliations::keep,
         lists::attention,
         lists::lanes,
         lists::devices,

@@ -6,7 +6,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::door::{self, Door};
 use super::problem::{Kind, Problem};
 use super::site::Site;
-use super::{display, events, health, lists, openapi, payments, refunds};
+use super::{display, events, health, lists, openapi, payments, reconciliations, refunds};
 
 /// A call of the API.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,7 @@ pub const ROUTES: &[Route] = &[
     locked("POST", "/v1/payments/{ref}/refunds", || post(refunds::request)),
     locked("GET", "/v1/refunds/{refund_ref}", || get(refunds::show)),
     locked("POST", "/v1/refunds/{refund_ref}/ack", || post(refunds::acknowledge)),
+    locked("POST", "/v1/reconciliations", || post(reconciliations::keep)),
     locked("GET", "/v1/attention", || get(lists::attention)),
     locked("GET", "/v1/lanes", || get(lists::lanes)),
     locked("GET", "/v1/devices", || get(lists::devices)),

@@ -6,6 +6,7 @@ mod ledger;
 mod pay;
 mod plain;
 mod reconcile;
+mod reconcile_kept;
 mod reconcile_refunds;
 mod refund;
 mod resolve;

@@ -56,23 +56,19 @@ impl Shop {
     /// Opens at `at`, a moment of wall time.
     pub(crate) fn open(terminal: &str, at: WallTime) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let birth = Birth {
-            terminal: terminal.parse().expect("an id"),
-            mark: format!("K7Q2M9{}", terminal.get(1..).unwrap_or("XB")),
-            salt: Secret::new(vec![3; 32]),
-        };
-        let settings = Settings {
-            policy: Policy { jitter_permille: 0, ..Policy::default() },
-            lanes: vec!["1".parse().expect("a lane")],
-            currency: "HKD".parse().expect("a currency"),
-            amount_max: 5_000_000,
-            operator_max: None,
-            description: "Dining Hall".into(),
-        };
+        let mark = format!("K7Q2M9{}", terminal.get(1..).unwrap_or("XB"));
+        let birth = Birth { terminal: terminal.parse().expect("an id"), mark, salt: Secret::new(vec![3; 32]) };
         let ledger = Ledger::open(&folder.path().join("ledger.sqlite"), birth).expect("a ledger");
         let now = Now { tick: Tick::from_micros(1_000_000), wall: at };
-        let till = Till::open(ledger, settings, 1, now).expect("a till");
+        let till = till(ledger, now);
         Self { till, folder, now, sold: 0, backs: BTreeMap::new() }
+    }
+
+    /// Closes the ledger, as a daemon that stops.
+    pub(crate) fn close(&mut self) {
+        let terminal = "T00".parse().expect("an id");
+        let birth = Birth { terminal, mark: "K7Q2M900".to_owned(), salt: Secret::new(vec![3; 32]) };
+        self.till = till(Ledger::in_memory(birth).expect("a ledger"), self.now);
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -248,4 +244,16 @@ impl Shop {
             (_, _) => Answer::Query(QueryAnswer::Absent),
         }
     }
+}
+
+fn till(ledger: Ledger, now: Now) -> Till {
+    let settings = Settings {
+        policy: Policy { jitter_permille: 0, ..Policy::default() },
+        lanes: vec!["1".parse().expect("a lane")],
+        currency: "HKD".parse().expect("a currency"),
+        amount_max: 5_000_000,
+        operator_max: None,
+        description: "Dining Hall".into(),
+    };
+    Till::open(ledger, settings, 1, now).expect("a till")
 }

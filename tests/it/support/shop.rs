@@ -246,6 +246,10 @@ fn run(
                 let kept = till.acknowledge_refund(&reference, now).expect("a save");
                 answer = Box::new(move || drop(reply.send(kept)));
             }
+            Input::Reconciled(kept, reply) => {
+                till.keep_reconciled(&kept, now).expect("a save");
+                answer = Box::new(move || drop(reply.send(Ok(()))));
+            }
             Input::Acknowledge(reference, reply) => {
                 let kept = till.acknowledge(&reference, now).expect("a save");
                 answer = Box::new(move || drop(reply.send(kept)));
