@@ -48,6 +48,14 @@ SELECT a.out_trade_no, p.amount, p.currency,
     a.no, a.refund_no, a.created_at, a.outcome, a.state, p.ref, p.client_ref
 FROM attempts a JOIN payments p ON p.ref = a.payment WHERE a.payment = ?1 ORDER BY a.no";
 
+/// The POS's names of payments that were taken in a span of time and not all given back.
+const NAMES: &str = "
+SELECT p.client_ref, p.amount, p.currency, a.out_trade_no
+FROM attempts a CROSS JOIN payments p ON p.ref = a.payment
+WHERE a.outcome = 'paid' AND coalesce(a.paid_at, a.updated_at) >= ?1 AND coalesce(a.paid_at, a.updated_at) < ?2
+    AND p.refunded < p.amount
+ORDER BY coalesce(a.paid_at, a.updated_at), a.out_trade_no";
+
 /// No payment is taken with two codes, by the laws; a ledger that says so was altered, or the laws have a hole.
 const PAID_TWICE: &str = "
 SELECT DISTINCT again.payment FROM (SELECT payment FROM attempts WHERE outcome = 'paid' AND no > 1) again
@@ -299,6 +307,17 @@ impl Book for Movements {
         self.all(BY_PAYMENT, reference, whole)
     }
 
+    fn names(&self, days: &Days, each: &mut dyn FnMut(&str, &str, Money)) -> Result<(), LedgerError> {
+        for (from, to) in spans(days.of_payments()) {
+            let mut statement = self.db().prepare_cached(NAMES)?;
+            let mut rows = statement.query(params![from.millis(), to.millis()])?;
+            while let Some(row) = rows.next()? {
+                each(text(row, 0)?, text(row, 3)?, amount(row)?);
+            }
+        }
+        Ok(())
+    }
+
     fn paid_twice(&self, days: &Days) -> Result<Vec<String>, LedgerError> {
         let mut names = Vec::new();
         for (from, to) in spans(days.of_payments()) {
@@ -395,6 +414,7 @@ mod tests {
         for (sql, wanted) in [
             (PAID, &["USING COVERING INDEX attempts_paid"][..]),
             (PAID_FROM, &["USING COVERING INDEX attempts_paid"]),
+            (NAMES, &["USING COVERING INDEX attempts_paid"]),
             (PAID_TWICE, &["INDEX attempts_again"]),
             (OPEN, &["INDEX payments_open"]),
             (crate::ledger::takings::MOVED, &["INDEX attempts_paid", "INDEX attempts_returned"]),

@@ -210,6 +210,21 @@ pub(super) fn paid_twice(found: &Found, other: &str, amount: &str) -> Advice {
     )
 }
 
+/// One reference of the POS, paid at two terminals.
+pub(super) fn paid_elsewhere(found: &Found, other: &str, ledger: &str) -> Advice {
+    let line = &found.line;
+    (
+        format!(
+            "the POS's reference {} was paid here with order {}, and with order {other} in {ledger}",
+            line.client_ref, line.out_trade_no
+        ),
+        format!(
+            "unless these were two sales, give {} back for one of them: `shroff refund {} --reason TEXT` at its terminal",
+            line.amount, line.reference
+        ),
+    )
+}
+
 /// Amounts or currencies differ.
 pub(super) fn amount_differs(row: &StatementRow, found: &Found) -> Advice {
     let line = &found.line;

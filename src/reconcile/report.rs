@@ -28,6 +28,8 @@ pub struct Report {
     pub agreed: u64,
     /// Loose movements that were not looked at, because there are too many.
     pub unlisted: u64,
+    /// It was looked for references of the POS that were paid at two terminals; there may be too many sales for that.
+    pub names_compared: bool,
 }
 
 /// A statement that was read.

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use super::super::shown::{amount, shop_time};
 use super::{Compared, Line, Summary, Sums, signed};
 use crate::ledger::Tally;
+use crate::reconcile::html::{Advice, Text};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -120,42 +121,5 @@ impl fmt::Display for Cell<'_> {
             return f.write_str("\u{2013}");
         }
         write!(f, "{} <small>({count})</small>", Text(&amount(*sum, currency)))
-    }
-}
-
-/// Advice with its commands, which stand between backticks.
-struct Advice<'a>(&'a str);
-
-impl fmt::Display for Advice<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, piece) in self.0.split('`').enumerate() {
-            if at.is_multiple_of(2) {
-                write!(f, "{}", Text(piece))?;
-            } else {
-                write!(f, "<code>{}</code>", Text(piece))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Text from elsewhere, as HTML shows it: nothing in it means anything, and nothing turns the line around.
-struct Text<'a>(&'a str);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => f.write_char('\u{fffd}')?,
-                c if c.is_control() => f.write_char('\u{fffd}')?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
     }
 }

@@ -134,6 +134,11 @@ fn warn(report: &Report) {
             say::tell(&format!("{}: {} rows of other days were left out", it.name, it.left_out));
         }
     }
+    if !report.names_compared {
+        say::tell(
+            "there are too many sales to look for references that were paid at two terminals; compare fewer days",
+        );
+    }
     if report.is_partial() {
         say::tell("a statement is not all there: what differs may only be missing, and what agrees is not everything");
     }
