@@ -2,6 +2,7 @@
 //!
 //! Whoever has the ledger's lock writes: the daemon while it runs, and the command itself while it does not.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -32,7 +33,7 @@ UNION SELECT DISTINCT (updated_at + 28800000) / 86400000 FROM attempts WHERE out
 const REFUND_DAYS: &str = "
 SELECT DISTINCT (coalesce(accepted_at, created_at) + 28800000) / 86400000 FROM refunds
 WHERE coalesce(accepted_at, created_at) < ?1 AND outcome <> 'failed' AND accepted_at IS NOT NULL";
-const WHOLE_DAYS: &str = "SELECT day FROM reconciled WHERE payments = 1 AND refunds = 1 AND complete = 1";
+const WHOLE_DAYS: &str = "SELECT day, at FROM reconciled WHERE payments = 1 AND refunds = 1 AND complete = 1";
 
 /// After so many days it is high time: WeChat hands out statements for about 90 (protocol 5.7), and orders that are
 /// older than this can be hard to refund (protocol 5.4).
@@ -47,6 +48,14 @@ pub struct Reconciled {
     pub kept: Kept,
     /// When.
     pub at: WallTime,
+}
+
+impl Reconciled {
+    /// The day was over, and both its payments and refunds were compared with statements that were all there.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.kept.is_whole() && self.at >= self.kept.day.end()
+    }
 }
 
 impl Ledger {
@@ -135,7 +144,7 @@ impl Reader {
     }
 
     /// The days more than [`RECONCILE_WITHIN_DAYS`] before `today` on which money moved and that nobody has compared
-    /// with a whole statement, oldest first. What the comparison found does not matter here.
+    /// with a whole statement after the day was over, oldest first. What the comparison found does not matter here.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -159,9 +168,10 @@ impl Reader {
         days.dedup();
         if knows_days(db)? {
             let mut statement = db.prepare_cached(WHOLE_DAYS)?;
-            let done = statement.query_map([], |row| row.get::<_, String>(0))?;
-            let done = done.collect::<Result<std::collections::BTreeSet<String>, _>>()?;
-            days.retain(|day| !done.contains(&day.to_string()));
+            let done = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+            let done = done.collect::<Result<BTreeMap<String, i64>, _>>()?;
+            let is_done = |day: &Day| done.get(&day.to_string()).is_some_and(|at| *at >= day.end().millis());
+            days.retain(|day| !is_done(day));
         }
         Ok(days)
     }

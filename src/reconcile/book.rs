@@ -99,10 +99,7 @@ pub trait Book {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn names(&self, days: &Days, each: &mut dyn FnMut(&str, &str, Money)) -> Result<(), Self::Error> {
-        let _ = (days, each);
-        Ok(())
-    }
+    fn names(&self, days: &Days, each: &mut dyn FnMut(&str, &str, Money)) -> Result<(), Self::Error>;
 
     /// Our names of payments that were taken with more than one code, one of them on `days`.
     ///

@@ -49,7 +49,7 @@ pub(super) fn paid_again<B: Book>(books: &[B], days: &Days) -> Result<Option<Vec
     }
     hashes.sort_unstable();
     hashes.dedup();
-    let common: HashSet<u64> = hashes.windows(2).filter_map(|pair| shared(pair)).collect();
+    let common: HashSet<u64> = hashes.windows(2).filter_map(shared).collect();
     if common.is_empty() || common.len() > SHARED_MAX {
         return Ok(Some(Vec::new()));
     }

@@ -29,6 +29,8 @@ struct View {
     /// Nothing differed, and both payments and refunds were compared with a statement that was all there.
     fine: bool,
     whole: bool,
+    /// The day was not over.
+    early: bool,
     /// Differences that put money in the wrong place, or may.
     wrong: u64,
     /// Differences that somebody should look at.
@@ -39,13 +41,14 @@ struct View {
 
 impl Compared {
     pub(super) fn of(reader: &Reader, day: Day, now: WallTime) -> Result<Self, LedgerError> {
-        let view = |Reconciled { kept, at }: Reconciled| View {
-            at,
-            fine: kept.is_whole() && kept.differences() == 0,
-            whole: kept.is_whole(),
-            wrong: kept.wrong,
-            look: kept.look,
-            unlisted: kept.unlisted,
+        let view = |it: Reconciled| View {
+            at: it.at,
+            fine: it.is_whole() && it.kept.differences() == 0,
+            whole: it.is_whole(),
+            early: it.at < day.end(),
+            wrong: it.kept.wrong,
+            look: it.kept.look,
+            unlisted: it.kept.unlisted,
         };
         let reconciled = reader.reconciled(day)?.map(view);
         Ok(Self { day, now, reconciled, unreconciled_days: reader.unreconciled_days(Day::of(now))? })
@@ -80,8 +83,11 @@ impl View {
     fn note(&self, day: Day) -> String {
         let at = shop_time(&self.at.to_string());
         let again = format!("`shroff reconcile statement-{day}.csv` lists them");
-        let part =
-            if self.whole { "" } else { ", but only in part: a statement was not all there, or not of everything" };
+        let part = match (self.early, self.whole) {
+            (true, _) => ", before the day was over",
+            (false, true) => "",
+            (false, false) => ", but only in part: a statement was not all there, or not of everything",
+        };
         let found = match (self.wrong.saturating_add(self.look), self.unlisted) {
             (0, 0) => "nothing differs".to_owned(),
             (1, 0) => format!("1 difference; {again}"),

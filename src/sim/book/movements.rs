@@ -74,7 +74,7 @@ impl Book {
                     printed = vec![Movement { amount, ..movement }];
                 }
                 (Misprint::NoRefund(it), MovementKind::Refund(refund)) if *it == refund.out_refund_no => {
-                    printed.clear()
+                    printed.clear();
                 }
                 (
                     Misprint::NoPayment(_)

@@ -336,6 +336,12 @@ fn whether_the_day_was_reconciled_is_said_and_which_days_it_is_high_time_for() {
     keep(kept(DAY, 0));
     assert!(note(&book, 3000).contains("reconciled at 2026-03-03 11:00:00 UTC+8: nothing differs"));
     assert_eq!(book.json(0)["reconciled"]["fine"], true);
+    let at_noon = WallTime::from_millis(DAY.parse::<Day>().expect("a day").begin().millis() + 12 * 3_600_000);
+    shroff::ledger::keep_reconciled_offline(&path, &[kept(DAY, 0)], at_noon).expect("kept");
+    assert!(note(&book, 3000).contains("12:00:00 UTC+8, before the day was over: nothing differs"));
+    assert_eq!(book.json(0)["reconciled"]["fine"], false, "more may have been sold that day");
+    let in_june = "2026-06-01".parse().expect("a day");
+    assert_eq!(Reader::open(&path).expect("opens").unreconciled_days(in_june).expect("reads").len(), 1);
     keep(kept(DAY, 2));
     assert!(note(&book, 3000).contains("2 differences; `shroff reconcile statement-2026-03-02.csv` lists them"));
     keep(Kept { refunds: false, ..kept(DAY, 0) });
