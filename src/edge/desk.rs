@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::payment::Heard;
+use crate::payment::{Heard, RefundNotice};
 use crate::reconcile::Kept;
-use crate::till::{CallId, LaneView, NewPayment, NewRefund, Refusal, Trouble};
+use crate::till::{CallId, LaneView, NewPayment, NewRefund, NoticeRefused, Refusal, Trouble};
 use crate::words::{AuthCode, LaneId, PaymentRef, RefundRef, Tick};
 
 /// Inputs that may wait for the till: a burst of scans, answers and requests. More means that the disk hangs, and then
@@ -28,6 +28,8 @@ pub enum Input {
     AcknowledgeRefund(RefundRef, oneshot::Sender<Result<(), Refusal>>),
     /// A day was compared with WeChat's statement.
     Reconciled(Box<Kept>, oneshot::Sender<Result<(), Refusal>>),
+    /// WeChat told by itself what became of a refund: whether that is new.
+    RefundNotice(Box<RefundNotice>, oneshot::Sender<Result<bool, NoticeRefused>>),
     /// A scanner read a payment code.
     Scan {
         /// Where.
@@ -186,6 +188,14 @@ impl Desk {
     /// As [`Desk::collect`]; the till refuses none.
     pub async fn reconciled(&self, kept: Kept) -> Result<Result<(), Refusal>, DeskError> {
         self.ask(|reply| Input::Reconciled(Box::new(kept), reply)).await
+    }
+
+    /// Hands on a notification; true when it is new. It is on disk when this returns without an error.
+    ///
+    /// # Errors
+    /// As [`Desk::collect`].
+    pub async fn notice(&self, notice: RefundNotice) -> Result<Result<bool, NoticeRefused>, DeskError> {
+        self.ask(|reply| Input::RefundNotice(Box::new(notice), reply)).await
     }
 
     /// What the till last told.

@@ -14,7 +14,7 @@ use compared::Compared;
 
 use super::exit::BadData;
 use super::landing::Landing;
-use super::shown::{amount, shop_time};
+use super::shown::{amount, shop_time, signed};
 use super::{Exit, Json, say};
 use crate::config::Local;
 use crate::ledger::{Moved, Reader, Share, Takings, Tally, Unresolved};
@@ -298,12 +298,6 @@ impl Open {
         let Self { name, client_ref, amount: minor, currency, state, .. } = self;
         [name.clone(), client_ref.clone(), amount(*minor, currency), state.clone(), since]
     }
-}
-
-/// An amount that may be less than nothing: more was given back than taken.
-fn signed(net: i128, currency: &str) -> String {
-    let shown = amount(u64::try_from(net.unsigned_abs()).unwrap_or(u64::MAX), currency);
-    if net < 0 { format!("-{shown}") } else { shown }
 }
 
 fn section(header: [&str; 5], rows: impl IntoIterator<Item = [String; 5]>) -> String {

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::super::shown::{amount, shop_time};
-use super::{Compared, Line, Summary, Sums, signed};
+use super::super::shown::{amount, shop_time, signed};
+use super::{Compared, Line, Summary, Sums};
 use crate::ledger::Tally;
 use crate::reconcile::html::{Advice, Text};
 

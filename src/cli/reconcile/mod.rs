@@ -62,10 +62,7 @@ pub(super) struct ReconcileArgs {
 }
 
 pub(super) fn run(path: &Path, args: &ReconcileArgs, now: WallTime) -> anyhow::Result<Exit> {
-    let files = match args.ledgers.as_slice() {
-        [] => vec![Local::load(path)?.ledger_path],
-        named => named.to_vec(),
-    };
+    let files = files(path, &args.ledgers)?;
     let (ledgers, books) = open(&files)?;
     let job = Job {
         statements: args.statements.clone(),
@@ -106,8 +103,19 @@ fn bar(done: u64, all: u64) -> String {
     format!("[{:<20}] {percent:>3} %", "#".repeat(full))
 }
 
+/// The ledgers that are named, or the one of the configuration at `path`.
+///
+/// # Errors
+/// When there is no such configuration.
+pub(super) fn files(path: &Path, named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    Ok(if named.is_empty() { vec![Local::load(path)?.ledger_path] } else { named.to_vec() })
+}
+
 /// Opens the ledgers.
-fn open(files: &[PathBuf]) -> anyhow::Result<(Vec<LedgerRead>, Vec<Movements>)> {
+///
+/// # Errors
+/// When one cannot be read, or two are the same.
+pub(super) fn open(files: &[PathBuf]) -> anyhow::Result<(Vec<LedgerRead>, Vec<Movements>)> {
     let mut births: BTreeMap<String, String> = BTreeMap::new();
     let (mut ledgers, mut books) = (Vec::new(), Vec::new());
     for file in files {

@@ -40,7 +40,16 @@ pub struct RefundRecord {
     pub open: bool,
 }
 
+/// Stands in the place of WeChat's code where a notification says that a settled refund ended otherwise.
+pub(super) const CONTRADICTED: &str = "CONTRADICTED";
+
 impl RefundRecord {
+    /// A notification says that it ended otherwise.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        !self.open && self.refused.as_ref().is_some_and(|it| it.refusal.code() == CONTRADICTED)
+    }
+
     /// Every stage.
     pub const STAGES: [&'static str; 5] = ["queued", "asking", "unknown", "processing", "settled"];
     /// What an unknown number may come to.
@@ -94,7 +103,7 @@ impl Refund {
                 Stage::Unknown(Unknown { turn: wait, asked: 0, page: 0, since: now, then, absent: None })
             }
             ("processing", "", None) => {
-                Stage::Processing(Processing { turn: wait, asked: record.asked, page: 0, absent: None })
+                Stage::Processing(Processing { turn: wait, asked: record.asked, before: 0, page: 0, absent: None })
             }
             ("settled", "refunded", Some(receipt)) => Stage::Settled(Outcome::Refunded(receipt.clone())),
             ("settled", "failed", None) => Stage::Settled(Outcome::Failed),
@@ -105,6 +114,7 @@ impl Refund {
         let doubted = record.doubted || record.stage == "asking";
         Ok(Self {
             facts: record.facts.clone(),
+            notify_url: None,
             stage,
             sends: record.sends,
             doubted: doubted.then_some(now),

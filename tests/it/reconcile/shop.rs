@@ -253,6 +253,7 @@ fn till(ledger: Ledger, now: Now) -> Till {
         currency: "HKD".parse().expect("a currency"),
         amount_max: 5_000_000,
         operator_max: None,
+        notify_url: None,
         description: "Dining Hall".into(),
     };
     Till::open(ledger, settings, 1, now).expect("a till")

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use shroff::edge::api::{Api, ApiConfig};
 use shroff::edge::desk::{Accepted, Board, Desk, DeviceView, INBOX, Input};
+use shroff::edge::display::Front;
 use shroff::edge::metrics::Metrics;
 use shroff::ledger::{Birth, Ledger};
 use shroff::payment::answer::Receipt;
@@ -64,6 +65,7 @@ impl Shop {
             amount_max: 5_000_000,
             description: "Dining Hall".to_owned(),
             operator_max: Some(OPERATOR_MAX),
+            notify_url: None,
         };
         let (till_ledger, till_clock) = (ledger.clone(), Arc::clone(&clock));
         let (ready, begun) = mpsc::channel();
@@ -86,6 +88,8 @@ impl Shop {
             supervisor: Some(Secret::new(SUPERVISOR.as_bytes().to_vec())),
             language: Language::En,
             display_languages: vec![Language::ZhHk, Language::En],
+            currency: "HKD".parse().expect("a currency"),
+            front: Front::default(),
             lanes,
             ledger,
         };
@@ -249,6 +253,16 @@ fn run(
             Input::Reconciled(kept, reply) => {
                 till.keep_reconciled(&kept, now).expect("a save");
                 answer = Box::new(move || drop(reply.send(Ok(()))));
+            }
+            Input::RefundNotice(notice, reply) => {
+                let noticed = till.notice(&notice, now).expect("a save");
+                let new = noticed.map(|it| {
+                    out.extend(it.out);
+                    it.new
+                });
+                answer = Box::new(move || {
+                    let _gone = reply.send(new);
+                });
             }
             Input::Acknowledge(reference, reply) => {
                 let kept = till.acknowledge(&reference, now).expect("a save");
