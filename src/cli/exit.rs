@@ -34,9 +34,10 @@ pub enum Exit {
     Config,
 }
 
-impl Termination for Exit {
-    fn report(self) -> ExitCode {
-        ExitCode::from(match self {
+impl Exit {
+    /// Its number.
+    pub(super) fn code(self) -> u8 {
+        match self {
             Self::Fine => 0,
             Self::Found => 1,
             Self::Data => 65,
@@ -45,7 +46,13 @@ impl Termination for Exit {
             Self::Later => 75,
             Self::Denied => 77,
             Self::Config => 78,
-        })
+        }
+    }
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self.code())
     }
 }
 
@@ -169,7 +176,8 @@ fn of_ledger(error: &LedgerError) -> Exit {
         | LedgerError::Newer { .. }
         | LedgerError::Older { .. }
         | LedgerError::Copy(_)
-        | LedgerError::NotAFile(_) => Exit::Data,
+        | LedgerError::NotAFile(_)
+        | LedgerError::Unfinished(_) => Exit::Data,
         LedgerError::Missing(_)
         | LedgerError::ReadOnly
         | LedgerError::Full

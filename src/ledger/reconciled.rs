@@ -10,9 +10,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 
 use super::error::LedgerError;
 use super::lock::Lock;
-use super::open::{Ledger, MIGRATIONS, fit_for_use};
+use super::open::{Ledger, MIGRATIONS, beside, fit_for_use};
 use super::read::{Reader, damaged};
 use super::refunds::knows_refunds;
+use super::restore::note;
 use crate::reconcile::Kept;
 use crate::words::{Day, WallTime};
 
@@ -99,15 +100,18 @@ fn lock(path: &Path) -> Result<Lock, LedgerError> {
     if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
         return Err(LedgerError::NotAFile(path.to_owned()));
     }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock = File::options().read(true).write(true).open(&name).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => LedgerError::Copy(path.to_owned()),
-        std::io::ErrorKind::PermissionDenied => LedgerError::Denied(path.to_owned()),
-        std::io::ErrorKind::ReadOnlyFilesystem => LedgerError::ReadOnly,
-        _ => LedgerError::Io(error),
-    })?;
-    Lock::take(lock, path)
+    let lock =
+        File::options().read(true).write(true).open(beside(path, ".lock")).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => LedgerError::Copy(path.to_owned()),
+            std::io::ErrorKind::PermissionDenied => LedgerError::Denied(path.to_owned()),
+            std::io::ErrorKind::ReadOnlyFilesystem => LedgerError::ReadOnly,
+            _ => LedgerError::Io(error),
+        })?;
+    let lock = Lock::take(lock, path)?;
+    if note(path).exists() {
+        return Err(LedgerError::Unfinished(path.to_owned()));
+    }
+    Ok(lock)
 }
 
 fn keep(db: &Connection, kept: &Kept, at: WallTime) -> Result<(), LedgerError> {

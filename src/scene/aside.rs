@@ -21,8 +21,8 @@ impl Aside {
     /// Every aside, for texts and tests that must not forget one.
     pub const ALL: [Self; 5] = [Self::Again, Self::Wallet, Self::Page, Self::Refresh, Self::Reread];
 
-    /// What a scan that was not taken means to the customer, by its word of [`texts::NOTICES`]. Nothing when it is the
-    /// shop's affair: a product's barcode, a scanner set up differently.
+    /// What a scan that was not taken means to the customer, by its word of [`NOTICES`](super::texts::NOTICES). Nothing
+    /// when it is the shop's affair: a product's barcode, a scanner set up differently.
     #[must_use]
     pub fn of(notice: &str) -> Option<Self> {
         match notice {
