@@ -6,7 +6,7 @@ mod backup;
 mod bundle;
 mod cancel;
 mod cashier;
-mod close;
+pub mod close;
 mod completions;
 mod config;
 mod devices;
@@ -42,6 +42,7 @@ use clap::{Parser, Subcommand};
 pub use exit::Exit;
 
 use crate::config::DEFAULT_PATH;
+use crate::edge::clock::Clock;
 
 /// A cashier terminal for WeChat Pay Quick Pay that knows where the money is.
 #[derive(Debug, Parser)]
@@ -138,6 +139,7 @@ struct Json {
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let path = args.config.as_path();
+    let now = || Clock::start().wall();
     let outcome = match args.command {
         Command::Serve(args) => serve::run(path, &args),
         Command::Pay(args) => pay::run(path, &args),
@@ -149,9 +151,9 @@ pub fn run(args: Args) -> Exit {
         Command::Attention(args) => attention::run(path, &args),
         Command::Devices(args) => devices::run(&args),
         Command::Scan(args) => scan::run(&args),
-        Command::Reconcile(args) => reconcile::run(path, &args),
+        Command::Reconcile(args) => reconcile::run(path, &args, now()),
         Command::Resolve(args) => resolve::run(path, &args),
-        Command::Close(args) => close::run(path, &args),
+        Command::Close(args) => close::run(path, &args, now()),
         Command::Statement(args) => statement::run(path, &args),
         Command::Settlements(args) => settlements::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokio::sync::{oneshot, watch};
 
 use crate::payment::{Heard, RefundNotice};
+use crate::reconcile::Kept;
 use crate::till::{CallId, LaneView, NewPayment, NewRefund, NoticeRefused, Refusal, Trouble};
 use crate::words::{AuthCode, LaneId, PaymentRef, RefundRef, Tick};
 
@@ -25,6 +26,8 @@ pub enum Input {
     Refund(Box<NewRefund>, oneshot::Sender<Result<bool, Refusal>>),
     /// Somebody has seen how a refund ended.
     AcknowledgeRefund(RefundRef, oneshot::Sender<Result<(), Refusal>>),
+    /// A day was compared with WeChat's statement.
+    Reconciled(Box<Kept>, oneshot::Sender<Result<(), Refusal>>),
     /// WeChat told by itself what became of a refund: whether that is new.
     RefundNotice(Box<RefundNotice>, oneshot::Sender<Result<bool, NoticeRefused>>),
     /// A scanner read a payment code.
@@ -177,6 +180,14 @@ impl Desk {
     /// As [`Desk::collect`].
     pub async fn acknowledge_refund(&self, reference: RefundRef) -> Result<Result<(), Refusal>, DeskError> {
         self.ask(|reply| Input::AcknowledgeRefund(reference, reply)).await
+    }
+
+    /// Keeps what the comparison of a day came to.
+    ///
+    /// # Errors
+    /// As [`Desk::collect`]; the till refuses none.
+    pub async fn reconciled(&self, kept: Kept) -> Result<Result<(), Refusal>, DeskError> {
+        self.ask(|reply| Input::Reconciled(Box::new(kept), reply)).await
     }
 
     /// Hands on a notification; true when it is new. It is on disk when this returns without an error.
