@@ -18,6 +18,11 @@ pub enum LedgerError {
         /// Ours.
         known: i64,
     },
+    /// Readers keep it open while it is to be brought up to date.
+    #[error(
+        "the ledger {0} cannot be brought up to date while another program reads it; end that one, it is tried again"
+    )]
+    Read(PathBuf),
     /// There is no such file.
     #[error("there is no ledger at {0}; the daemon makes one when it first starts")]
     Missing(PathBuf),

@@ -2,6 +2,7 @@
 
 mod chain;
 mod error;
+mod migrate;
 mod movements;
 mod open;
 mod read;

@@ -4,16 +4,17 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, params};
 
 use super::chain::{Hash, ROOT};
 use super::error::LedgerError;
+use super::migrate;
 use crate::words::{Secret, TerminalId};
 
 /// Older versions can corrupt a WAL file that two connections write and checkpoint (SQLite, "The WAL-reset bug").
 const SQLITE_MIN: i32 = 3_051_003;
 /// Migrations, oldest first; the file's `user_version` counts those it has seen.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 /// `O_NOFOLLOW` of Linux on every architecture we build for that has it at this value (x86-64, arm64 differ, so ask).
 const NOFOLLOW: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW;
 
@@ -52,9 +53,7 @@ impl Ledger {
     /// When another writer has it, it is newer, damaged, or cannot be written.
     pub fn open(path: &Path, birth: Birth) -> Result<Self, LedgerError> {
         let lock = prepare(path)?;
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let db = Connection::open_with_flags(path, flags)?;
+        let db = migrate::open_up_to_date(path)?;
         Self::begin(db, path, birth, Some(lock))
     }
 
@@ -68,7 +67,13 @@ impl Ledger {
 
     fn begin(mut db: Connection, path: &Path, birth: Birth, lock: Option<File>) -> Result<Self, LedgerError> {
         fit_for_use(&db, lock.is_some())?;
-        migrate(&mut db, path, &birth)?;
+        migrate::run(&mut db, |tx| {
+            tx.execute(
+                "INSERT INTO head (id, mark, salt, counter, starts, seq, hash) VALUES (1, ?1, ?2, 0, 0, 0, ?3)",
+                params![birth.mark, birth.salt.expose(), ROOT],
+            )?;
+            Ok(())
+        })?;
         let (mark, salt, counter, seq, hash) = db.query_row(
             "UPDATE head SET starts = starts + 1 WHERE id = 1 RETURNING mark, salt, counter, seq, hash",
             [],
@@ -121,7 +126,7 @@ fn prepare(path: &Path) -> Result<File, LedgerError> {
     Ok(lock)
 }
 
-fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
+pub(super) fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
     let flags = i32::try_from(NOFOLLOW.bits()).unwrap_or_default();
     let opened = OpenOptions::new()
         .read(true)
@@ -140,7 +145,7 @@ fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind grows with the standard library")]
-fn explain(error: std::io::Error, path: &Path) -> LedgerError {
+pub(super) fn explain(error: std::io::Error, path: &Path) -> LedgerError {
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => LedgerError::Denied(path.to_owned()),
         std::io::ErrorKind::ReadOnlyFilesystem => LedgerError::ReadOnly,
@@ -168,27 +173,6 @@ fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerError> {
         return Err(LedgerError::Unfit(format!("did not take synchronous = FULL, it is {synchronous}")));
     }
     db.set_prepared_statement_cache_capacity(32);
-    Ok(())
-}
-
-fn migrate(db: &mut Connection, path: &Path, birth: &Birth) -> Result<(), LedgerError> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > known {
-        return Err(LedgerError::Newer { path: path.to_owned(), found, known });
-    }
-    for (at, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
-        let tx = db.transaction()?;
-        tx.execute_batch(migration)?;
-        tx.pragma_update(None, "user_version", i64::try_from(at.saturating_add(1)).unwrap_or(known))?;
-        if at == 0 {
-            tx.execute(
-                "INSERT INTO head (id, mark, salt, counter, starts, seq, hash) VALUES (1, ?1, ?2, 0, 0, 0, ?3)",
-                params![birth.mark, birth.salt.expose(), ROOT],
-            )?;
-        }
-        tx.commit()?;
-    }
     Ok(())
 }
 
