@@ -1,7 +1,7 @@
 //! `shroff serve`: the daemon.
 
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use tracing_subscriber::filter::Targets;
@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Exit;
-use crate::config::Config;
+use crate::daemon::Source;
 
 /// What `serve` is told.
 #[derive(Debug, clap::Args)]
@@ -21,9 +21,9 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(path: &Path, args: &ServeArgs) -> anyhow::Result<Exit> {
     listen(&args.log)?;
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let config = Config::load(path, credentials.as_deref())?;
-    crate::daemon::serve(&config)?;
+    let source = Source::new(path);
+    let config = source.load()?;
+    crate::daemon::serve(&config, source)?;
     Ok(Exit::Fine)
 }
 

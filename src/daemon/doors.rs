@@ -214,28 +214,3 @@ pub(super) async fn stop_signal() {
         _ = int.recv() => {}
     }
 }
-
-/// Tells systemd that payments can be taken.
-pub(super) fn ready() {
-    notify(&[sd_notify::NotifyState::Ready]);
-    info!("ready");
-}
-
-/// Feeds the watchdog; called by the till's own loop.
-pub(super) fn alive() {
-    notify(&[sd_notify::NotifyState::Watchdog]);
-}
-
-/// Tells systemd that this is the end.
-pub(super) fn stopping() {
-    notify(&[sd_notify::NotifyState::Stopping]);
-}
-
-/// Without systemd there is nobody to tell, and that is no fault.
-fn notify(state: &[sd_notify::NotifyState<'_>]) {
-    if std::env::var_os("NOTIFY_SOCKET").is_some()
-        && let Err(error) = sd_notify::notify(state)
-    {
-        warn!(%error, "systemd cannot be told");
-    }
-}

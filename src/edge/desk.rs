@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio::sync::{oneshot, watch};
 
 use crate::payment::Heard;
-use crate::till::{CallId, LaneView, NewPayment, NewRefund, Refusal, Trouble};
+use crate::till::{CallId, LaneView, NewPayment, NewRefund, Refusal, Settings, Trouble};
 use crate::words::{AuthCode, LaneId, PaymentRef, RefundRef, Tick};
 
 /// Inputs that may wait for the till: a burst of scans, answers and requests. More means that the disk hangs, and then
@@ -43,6 +43,8 @@ pub enum Input {
         /// When its first byte may have left.
         sent: Option<Tick>,
     },
+    /// The shop has changed what may change while payments are open.
+    Adopt(Box<Settings>),
     /// Stop arming and end.
     Stop,
 }
