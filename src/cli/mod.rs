@@ -22,6 +22,7 @@ mod resolve;
 mod say;
 mod scan;
 mod serve;
+mod setup;
 mod show;
 mod shown;
 mod statement;
@@ -53,6 +54,8 @@ const EXIT_CODES: &str = "Exit codes: 0 fine; 1 not paid, differences or attenti
 enum Command {
     /// Run the daemon
     Serve(serve::ServeArgs),
+    /// Set the terminal up: configuration, keys, scanner, token, service
+    Setup(Box<setup::SetupArgs>),
     /// Take a payment and follow it to its end
     Pay(pay::PayArgs),
     /// List payments, newest first
@@ -120,6 +123,7 @@ pub fn run(args: Args) -> Exit {
     let path = args.config.as_path();
     let outcome = match args.command {
         Command::Serve(args) => serve::run(path, &args),
+        Command::Setup(args) => setup::run(path, &args),
         Command::Pay(args) => pay::run(path, &args),
         Command::Payments(args) => payments::run(path, &args),
         Command::Show(args) => show::run(path, &args),

@@ -9,6 +9,8 @@ mod reconcile;
 mod refund;
 mod resolve;
 mod scanners;
+mod service;
+mod setup;
 mod statement;
 
 /// A payment code that pays, and the canary of these tests.
