@@ -229,6 +229,18 @@ impl Reader {
         all(&mut *self.db().prepare_cached(OF_TIME)?, params![from.millis(), to.millis()])
     }
 
+    /// How many refunds have something left to do.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn open_refunds(&self) -> Result<usize, LedgerError> {
+        if !self.knows_refunds()? {
+            return Ok(0);
+        }
+        let count: i64 = self.db().query_row("SELECT count(*) FROM refunds WHERE open = 1", [], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
     /// The refunds a person must look at, oldest first: failed, to be settled by hand, or with an alarm, and not yet
     /// acknowledged.
     ///
