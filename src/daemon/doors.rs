@@ -1,7 +1,7 @@
 //! The doors of the daemon: the gateway behind it, the API's sockets in front, systemd beside it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -188,7 +188,8 @@ fn bind_unix(path: &Path) -> Result<UnixListener, String> {
         Err(_) => {}
     }
     let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
-    if let Some(group) = group_id(POS_GROUP)
+    let has = path.symlink_metadata().map_err(|error| error.to_string())?.gid();
+    if let Some(group) = group_id(POS_GROUP).filter(|group| *group != has)
         && let Err(error) = std::os::unix::fs::chown(path, None, Some(group))
     {
         warn!(%error, group = POS_GROUP, "the API's socket stays with the daemon's own group");
