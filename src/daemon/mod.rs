@@ -1,6 +1,7 @@
 //! Floor 5: the daemon. Wires the till to the world, and ends when told to, or when the ledger fails.
 
 mod doors;
+mod notices;
 mod reload;
 mod resolve;
 mod scanners;
@@ -107,8 +108,9 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?);
     doors::displays(config, &board_reader, clock, runtime.handle())?;
     let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views());
-    let api = Api::new(doors::api_config(config), desk, Arc::clone(&metrics), Arc::new(move || clock.now()));
+    let api = Api::new(doors::api_config(config), desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
+    let notices = runtime.block_on(notices::open(config, desk, &gateway, &metrics, clock))?;
     let stopper = inbox.clone();
     runtime.spawn(async move {
         doors::stop_signal().await;
@@ -144,7 +146,7 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
         runtime.block_on(async { tokio::time::sleep(FAREWELL).await });
     }
     systemd::stopping();
-    drop(doors);
+    drop((doors, notices));
     scanners.stop();
     runtime.shutdown_timeout(Duration::from_millis(200));
     Ok(outcome?)
@@ -211,6 +213,7 @@ fn settings(config: &Config) -> Settings {
         amount_max: config.terminal.amount_max.minor(),
         description: config.terminal.description.clone(),
         operator_max: config.refund.operator_max,
+        notify_url: config.notify.url.as_ref().map(ToString::to_string),
     }
 }
 

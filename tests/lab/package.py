@@ -5,7 +5,7 @@ import concurrent.futures, os, random, shutil, time
 from guest import PATIENCE, LabError
 from lab import VERSIONS, chapter
 from scanners import Acm
-from shop import KEY, check
+from shop import KEY, Shop, check
 
 CUTS = int(os.environ.get("SHROFF_LAB_CUTS", "1"))     # power cuts at random moments
 UNANSWERED = 204        # charged, and nobody answers: the terminal cannot know
@@ -25,12 +25,12 @@ def install(lab, version):
 def set_up(lab, *more):
     """`shroff setup` with the papers that WeChat Pay's platform hands out; what it says."""
     shop, papers = lab.shop, lab.gateway.papers
-    shop.terminal = "PK01"
+    shop.terminal = f"P{next(Shop.opened):03}"      # of its own, and with it its part of the books
     lab.guest.sh("mkdir -p -m 700 /root/papers")
     for name in ("ca.pem", "apiclient_cert.pem", "apiclient_key.pem", "v2.key"):
         lab.guest.put(f"/root/papers/{name}", (papers / name).read_text(), 600)
     return lab.guest.sh(
-        "cd /root/papers && shroff setup --yes --id PK01 --store-name Lab --mcc 5812 --appid wx8888888888888888 --mch-id 1900000109 "
+        f"cd /root/papers && shroff setup --yes --id {shop.terminal} --store-name Lab --mcc 5812 --appid wx8888888888888888 --mch-id 1900000109 "
         f"--base-url https://apihk.mch.weixin.qq.com:{lab.gateway.port} --ca-file ca.pem --v2-key-file v2.key "
         f"--cert-file apiclient_cert.pem --key-file apiclient_key.pem {' '.join(more)}", 120)
 
@@ -117,9 +117,9 @@ def reload(lab):
     said = guest.sh("systemctl reload shroff", check=False)
     check("fail" in said, f"a wrong configuration is taken: {said}")
     guest.wait("journalctl -u shroff -n 20 | grep -q nonsense")
-    guest.sh("cp /root/good /etc/shroff/config.toml && sed -i 's/^id = .*/id = \"PK02\"/' /etc/shroff/config.toml && systemctl reload shroff")
+    guest.sh("cp /root/good /etc/shroff/config.toml && sed -i 's/^id = .*/id = \"OTHER\"/' /etc/shroff/config.toml && systemctl reload shroff")
     guest.wait("systemctl show -P StatusText shroff | grep -q 'terminal.id can only change with a restart'")
-    guest.sh("sed -i 's/^id = .*/id = \"PK01\"/; /^amount_max/d' /etc/shroff/config.toml && systemctl reload shroff")
+    guest.sh("sed '/^amount_max/d' /root/good >/etc/shroff/config.toml && systemctl reload shroff")
     shop.collects(ref, scanner)
     check(shop.pid() == pid, "it was restarted")
     balances(lab)

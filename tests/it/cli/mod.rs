@@ -11,7 +11,9 @@ mod resolve;
 mod scanners;
 mod service;
 mod setup;
+mod settlements;
 mod statement;
+mod statement_v3;
 
 /// A payment code that pays, and the canary of these tests.
 const CODE: &str = "130000517967681395";

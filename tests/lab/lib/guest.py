@@ -84,7 +84,7 @@ class Guest:
         options = [
             "-machine", "q35,i8042=off", "-accel", "tcg,thread=multi", "-cpu", "qemu64", "-smp", "2", "-m", "512", "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-kernel", f"{self.image}/vmlinux", "-initrd", f"{self.image}/initrd",
-            "-append", "console=ttyS0 quiet net.ifnames=0 panic=-1 rw systemd.show_status=no",
+            "-append", "console=ttyS0 quiet no_timer_check net.ifnames=0 panic=-1 rw systemd.show_status=no",
             "-drive", f"file={self.image}/root.ext4,format=raw,if=virtio,snapshot=on",
             "-chardev", f"file,id=console,path={at('console')}", "-serial", "chardev:console",
             "-qmp", f"unix:{at('qmp')},server=on,wait=off",
