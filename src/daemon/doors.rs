@@ -21,6 +21,7 @@ use crate::edge::desk::Board;
 use crate::edge::dice::Dice;
 use crate::edge::display::{Slot, Watcher, console};
 use crate::edge::gateway::{Gateway, GatewayConfig, Identity};
+use crate::edge::metrics::Metrics;
 
 /// The platform's certificates, beside the ledger.
 const KEYS_FILE: &str = "platform-certificates.json";
@@ -43,13 +44,27 @@ impl Drop for Doors {
 
 /// The way to the gateway this configuration names.
 pub(crate) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
+    gateway_keeping(config, clock, Some(config.ledger_path.with_file_name(KEYS_FILE)))
+}
+
+/// The same, for a look: nothing is kept.
+pub(crate) fn gateway_for_a_look(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
+    gateway_keeping(config, clock, None)
+}
+
+/// What the merchant proves itself with when it takes money back, in v2.
+pub(crate) fn identity(client: ClientIdentity) -> Identity {
+    match client {
+        ClientIdentity::Pem { cert, key } => Identity::Pem { cert, key },
+        ClientIdentity::Pkcs12 { store, password } => Identity::Pkcs12 { store, password },
+    }
+}
+
+fn gateway_keeping(config: &Config, clock: Clock, keys_file: Option<PathBuf>) -> Result<Gateway, ServeError> {
     let merchant = merchant(config);
     let (dialect, identity, keys_file): (Arc<dyn Dialect>, _, _) = match &config.gateway.api {
         GatewayApi::V2(v2) => {
-            let identity = v2.client.clone().map(|client| match client {
-                ClientIdentity::Pem { cert, key } => Identity::Pem { cert, key },
-                ClientIdentity::Pkcs12 { store, password } => Identity::Pkcs12 { store, password },
-            });
+            let identity = v2.client.clone().map(identity);
             (Arc::new(V2::new(merchant, v2.key.clone(), v2.sign_type)), identity, None)
         }
         GatewayApi::V3(v3) => {
@@ -57,7 +72,7 @@ pub(crate) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeErr
             if let Some(key) = &v3.platform_key {
                 dialect = dialect.with_public_key(&key.id, &key.pem)?;
             }
-            (Arc::new(dialect), None, Some(config.ledger_path.with_file_name(KEYS_FILE)))
+            (Arc::new(dialect), None, keys_file)
         }
     };
     let gateway = GatewayConfig {
@@ -118,6 +133,7 @@ pub(super) fn displays(
     config: &Config,
     board: &watch::Receiver<Board>,
     clock: Clock,
+    metrics: &Arc<Metrics>,
     handle: &tokio::runtime::Handle,
 ) -> Result<(), ServeError> {
     for wanted in &config.displays {
@@ -129,9 +145,14 @@ pub(super) fn displays(
                 let now = Arc::new(move || clock.now());
                 let watcher = Watcher::new(board.clone(), wanted.lane.clone(), languages, now);
                 handle.spawn(watcher.feed(Arc::clone(&slot)));
+                let (lane, metrics) = (wanted.lane.clone(), Arc::clone(metrics));
+                metrics.display_up(&lane, "console", true);
                 let write = move || match console::run(&slot, std::io::stdout()) {
                     Ok(()) => {}
-                    Err(error) => info!(%error, "nobody reads the console display any more"),
+                    Err(error) => {
+                        metrics.display_up(&lane, "console", false);
+                        info!(%error, "nobody reads the console display any more");
+                    }
                 };
                 std::thread::Builder::new().name("console".to_owned()).spawn(write).map_err(ServeError::System)?;
             }

@@ -4,14 +4,14 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::LedgerError;
-use super::open::{MIGRATIONS, create, explain};
+use super::open::{MIGRATIONS, beside, create, explain};
 use super::verify::verify;
 
 /// How long a `shroff` command that reads may hold up a start. The next start tries again.
@@ -35,8 +35,8 @@ pub(super) fn open_up_to_date(path: &Path) -> Result<Connection, LedgerError> {
     if found == 0 || found == known {
         return Ok(old);
     }
-    let copy = beside(path, "migrating");
-    let kept = beside(path, &format!("v{found}"));
+    let copy = beside(path, ".migrating");
+    let kept = beside(path, &format!(".v{found}"));
     let outcome = migrate_copy(path, old, &copy).and_then(|()| swap(path, &copy, &kept));
     if outcome.is_err() {
         clear(&copy);
@@ -129,11 +129,4 @@ fn clear(copy: &Path) {
         name.push(suffix);
         drop(fs::remove_file(name));
     }
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(".");
-    name.push(suffix);
-    PathBuf::from(name)
 }

@@ -183,7 +183,7 @@ def full_disk(lab):
         raise LabError(f"{taken} payments fit on a full disk") from None
     guest.wait("journalctl -u shroff -n 30 -o cat | grep -q 'disk of the ledger is full'", 30)
     guest.sh("rm /var/lib/shroff/ballast")
-    back = shop.until("back", lambda: (shop.ask("GET", "/healthz", raw=True) is not None, None), 60)
+    back = shop.until("back", lambda: ((ready := shop.ask("GET", "/readyz", expect=(200, 503)))["status"] == "ready", ready), 60)
     shop.is_at("connected")
     for payment in shop.payments():
         if payment["state"] == "armed":

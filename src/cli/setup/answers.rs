@@ -318,11 +318,6 @@ impl Answers {
         &self.papers
     }
 
-    /// The merchant's certificate, where it is PEM.
-    pub(super) fn certificate(&self) -> Option<&[u8]> {
-        self.papers.iter().find(|it| it.name == "apiclient_cert.pem").map(|it| it.content.as_slice())
-    }
-
     /// Whether the API needs a token.
     pub(super) fn wants_token(&self) -> bool {
         self.token

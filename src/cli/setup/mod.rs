@@ -21,7 +21,7 @@ use files::{Folder, KEYS_FOLDER};
 use talk::Talk;
 
 /// What no flag says is asked for at a terminal. Keys are typed, or read from a file that a flag names, and never stand on
-/// the command line.
+/// the command line. It ends with `shroff doctor`, and with its exit code.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SetupArgs {
@@ -31,6 +31,9 @@ pub(super) struct SetupArgs {
     /// Replace a configuration and keys that are there; each stays beside the new one as NAME.old
     #[arg(long)]
     force: bool,
+    /// Do not ask WeChat Pay whether it knows the keys
+    #[arg(long)]
+    offline: bool,
     /// Write the files, and start nothing
     #[arg(long)]
     no_start: bool,
@@ -139,12 +142,9 @@ pub(super) fn run(path: &Path, args: &SetupArgs) -> anyhow::Result<Exit> {
     }
     let started = service::start(path, args.no_start, &mut talk)?;
     say::tell("");
-    let checked = super::config::run(path, &super::config::ConfigCommand::Check(super::Json { json: false }))?;
-    if checked != Exit::Fine {
-        return Ok(checked);
-    }
+    let looked = super::doctor::run(path, &super::doctor::DoctorArgs::after_setup(args.offline))?;
     say::tell(&answers.next_steps(&folder, started));
-    Ok(Exit::Fine)
+    Ok(looked)
 }
 
 /// Puts everything into a folder beside its place, reads it as the daemon will, and moves it. Gives what was written.
@@ -158,7 +158,7 @@ fn write(folder: &Folder, answers: &Answers, talk: &mut Talk, replace: bool) -> 
     }
     staged.put(folder.config_name(), answers.text().as_bytes(), files::PUBLIC)?;
     let config = staged.load()?;
-    for note in check(&config, answers)? {
+    for note in check(&config)? {
         say::tell(&format!("note: {note}"));
     }
     let taken = staged.taken()?;
@@ -176,10 +176,10 @@ fn write(folder: &Folder, answers: &Answers, talk: &mut Talk, replace: bool) -> 
 
 /// What the configuration alone does not show: whether key and certificate belong together, to this merchant, and for how
 /// long.
-fn check(config: &Config, answers: &Answers) -> anyhow::Result<Vec<String>> {
+fn check(config: &Config) -> anyhow::Result<Vec<String>> {
     let clock = Clock::start();
     let wall = clock.wall();
     // The TLS library joins key and certificate, and says so when they do not fit.
-    crate::daemon::gateway(config, clock).context("nothing was written")?;
-    papers::check(config, answers.certificate(), wall)
+    crate::daemon::gateway_for_a_look(config, clock).context("nothing was written")?;
+    papers::check(config, wall)
 }

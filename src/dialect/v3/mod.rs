@@ -18,8 +18,8 @@ use std::sync::Arc;
 pub use sign::{Signer, SignerError};
 
 use super::{
-    Announced, Dialect, Distrust, HttpReply, HttpRequest, KeyError, Merchant, NoStatement, Notices, Platform, PlatformKeys,
-    Proof, Settled, Settlements, Settling, Stamp, StatementHead, Statements,
+    Announced, Dialect, Distrust, HttpReply, HttpRequest, KeyError, Merchant, NoStatement, Notices, Platform,
+    PlatformKeys, Proof, Settled, Settlements, Settling, Stamp, StatementHead, Statements,
 };
 use crate::payment::{Answer, Call};
 use crate::words::{Day, Secret};

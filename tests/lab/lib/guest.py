@@ -125,7 +125,7 @@ class Guest:
         self.events.clear()
         self.qmp("system_reset")
         while not any(it["event"] == "RESET" for it in self.events):
-            self.events.append(json.loads(self.monitor.until(b"\n", 10)))
+            self.events.append(json.loads(self.monitor.until(b"\n", 10 * PATIENCE)))
         self.shell.drop()
         self.wake()
         self.qmp("set-action", reboot="shutdown")
@@ -160,7 +160,7 @@ class Guest:
     def qmp(self, command, **arguments):
         self.monitor.send(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
-            answer = json.loads(self.monitor.until(b"\n", 10))
+            answer = json.loads(self.monitor.until(b"\n", 10 * PATIENCE))
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
