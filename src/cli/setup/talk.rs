@@ -97,7 +97,7 @@ impl Talk {
     /// Yes or no; no when nobody is there.
     pub(super) fn confirm(&mut self, question: &str) -> anyhow::Result<bool> {
         let Some((term, theme)) = &self.person else { return Ok(false) };
-        Ok(Confirm::with_theme(theme.as_ref()).with_prompt(question).default(false).interact_on(term).context(ENDED)?)
+        Confirm::with_theme(theme.as_ref()).with_prompt(question).default(false).interact_on(term).context(ENDED)
     }
 
     /// Whether somebody is there.
