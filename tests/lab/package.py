@@ -113,7 +113,7 @@ def reload(lab):
     pid, ref = shop.pid(), shop.arm()
     guest.sh("sed -i 's/^id = .*/&\\namount_max = 9000/' /etc/shroff/config.toml && systemctl reload shroff")
     shop.until("refused", lambda: ("amount" in str(shop.ask("POST", "/v1/payments", {"client_ref": "too-much", "amount": 9001}, (409, 422))), None))
-    guest.sh("cp /etc/shroff/config.toml /root/good && echo nonsense >>/etc/shroff/config.toml")
+    guest.sh("cp /etc/shroff/config.toml /root/good && echo nonsense = 1 >>/etc/shroff/config.toml")
     said = guest.sh("systemctl reload shroff", check=False)
     check("fail" in said, f"a wrong configuration is taken: {said}")
     guest.wait("journalctl -u shroff -n 20 | grep -q nonsense")
