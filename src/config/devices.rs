@@ -1,12 +1,14 @@
 //! `[[lane]]`, `[[scanner]]`, `[[display]]`: what stands on the counter.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use serialport::{DataBits, FlowControl, Parity};
 
 use super::error::ConfigError;
 use super::raw::Raw;
 use super::reader::Reader;
+use crate::edge::display::Theme;
 use crate::edge::scanner::{DeviceName, HidPosSettings, ScannerKind, SerialSettings, Settings, Transport};
 use crate::scan::Suffix;
 use crate::words::LaneId;
@@ -36,7 +38,14 @@ pub struct Display {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DisplayKind {
     /// A second screen with a browser.
-    Page,
+    Page {
+        /// Whether it is heard when a payment ends.
+        sound: bool,
+        /// Its colours.
+        theme: Theme,
+        /// What it shows while nobody pays.
+        picture: Option<PathBuf>,
+    },
     /// A serial display of two lines.
     Vfd {
         /// Its port.
@@ -73,7 +82,7 @@ pub(super) struct Counter {
     pub(super) displays: Vec<Display>,
 }
 
-pub(super) fn counter(raw: &Raw, errors: &mut Vec<ConfigError>) -> Option<Counter> {
+pub(super) fn counter(raw: &Raw, beside: &Path, errors: &mut Vec<ConfigError>) -> Option<Counter> {
     let lanes = lanes(raw, errors);
     let lanes = lanes.as_deref();
     let mut taken = Vec::new();
@@ -86,10 +95,16 @@ pub(super) fn counter(raw: &Raw, errors: &mut Vec<ConfigError>) -> Option<Counte
             all
         });
     }
-    let mut displays = Some(Vec::new());
+    let mut displays: Option<Vec<Display>> = Some(Vec::new());
     for table in raw.all("display") {
         let mut r = Reader::new("display", Some(table), errors);
-        let one = display(&mut r, lanes, &mut taken);
+        let one = display(&mut r, beside, lanes, &mut taken);
+        if let (Some(one), Some(all)) = (&one, &displays)
+            && matches!(one.kind, DisplayKind::Page { .. })
+            && all.iter().any(|it| it.lane == one.lane && matches!(it.kind, DisplayKind::Page { .. }))
+        {
+            r.clash("lane", "has a page already; a lane has one page, which any number of browsers may show");
+        }
         displays = displays.zip(one).map(|(mut all, one)| {
             all.push(one);
             all
@@ -169,7 +184,12 @@ enum Shows {
     Console,
 }
 
-fn display(r: &mut Reader<'_>, lanes: Option<&[LaneId]>, taken: &mut Vec<DeviceName>) -> Option<Display> {
+fn display(
+    r: &mut Reader<'_>,
+    beside: &Path,
+    lanes: Option<&[LaneId]>,
+    taken: &mut Vec<DeviceName>,
+) -> Option<Display> {
     let lane = lane(r, lanes);
     let kinds = [("page", Shows::Page), ("vfd", Shows::Vfd), ("lcdproc", Shows::Lcdproc), ("console", Shows::Console)];
     let kind = r.choice("kind", &kinds);
@@ -182,8 +202,14 @@ fn display(r: &mut Reader<'_>, lanes: Option<&[LaneId]>, taken: &mut Vec<DeviceN
     ];
     let protocol = r.choice("protocol", &protocols);
     let address = r.parsed::<SocketAddr>("address");
+    let sound = r.choice("sound", &[("on", true), ("off", false)]);
+    let theme = r.choice("theme", &[Theme::Auto, Theme::Light, Theme::Dark].map(|theme| (theme.word(), theme)));
+    let picture = r.file("picture");
     let kind = match kind? {
-        Shows::Page => DisplayKind::Page,
+        Shows::Page => {
+            let picture = picture.map(|name| (!name.is_empty()).then(|| beside.join(name)));
+            DisplayKind::Page { sound: sound?, theme: theme?, picture: picture? }
+        }
         Shows::Console => DisplayKind::Console,
         Shows::Lcdproc => DisplayKind::Lcdproc { address: address? },
         Shows::Vfd => {

@@ -15,16 +15,18 @@ use crate::config::{ClientIdentity, Config, DisplayKind, GatewayApi, TerminalIp}
 use crate::dialect::v2::V2;
 use crate::dialect::v3::V3;
 use crate::dialect::{Dialect, Merchant};
-use crate::edge::api::{Api, ApiConfig};
+use crate::edge::api::{Api, ApiConfig, TerminalFacts};
 use crate::edge::clock::Clock;
 use crate::edge::desk::Board;
 use crate::edge::dice::Dice;
-use crate::edge::display::{Slot, Watcher, console};
+use crate::edge::display::{Front, PageFront, Picture, Slot, Watcher, console};
 use crate::edge::gateway::{Gateway, GatewayConfig, Identity};
 use crate::edge::metrics::Metrics;
 
 /// The platform's certificates, beside the ledger.
 const KEYS_FILE: &str = "platform-certificates.json";
+/// Digests of the cashier page's sessions, beside the ledger.
+const SESSIONS_FILE: &str = "sessions";
 /// The group of POS users, where it exists.
 const POS_GROUP: &str = "shroff-pos";
 
@@ -116,34 +118,64 @@ fn own_address() -> IpAddr {
 }
 
 /// What the API needs of the configuration.
-pub(super) fn api_config(config: &Config) -> ApiConfig {
+pub(super) fn api_config(config: &Config, front: Front) -> ApiConfig {
     ApiConfig {
         origins: config.api.origins.clone(),
         token: config.api.tcp.as_ref().map(|tcp| tcp.token.clone()),
         supervisor: config.api.supervisor.clone(),
         language: config.terminal.language,
         display_languages: config.terminal.display_languages.clone(),
+        currency: config.terminal.currency,
+        front,
         lanes: config.lanes.clone(),
         ledger: config.ledger_path.clone(),
+        sessions: Some(config.ledger_path.with_file_name(SESSIONS_FILE)),
+        facts: TerminalFacts {
+            terminal: config.terminal.id.clone(),
+            store_name: config.terminal.store_name.clone(),
+            currency: config.terminal.currency,
+            amount_max: config.terminal.amount_max.minor(),
+            operator_max: config.refund.operator_max,
+        },
     }
+}
+
+/// What the shop itself puts on its displays. A picture that cannot be shown is no reason not to sell.
+pub(super) fn front(config: &Config) -> Front {
+    let mut front = Front::default();
+    let name = config.terminal.store_name.trim();
+    front.name = (!name.is_empty()).then(|| name.into());
+    for shown in &config.displays {
+        let DisplayKind::Page { sound, theme, picture } = &shown.kind else { continue };
+        let picture = picture.as_ref().and_then(|path| match Picture::read(path) {
+            Ok(picture) => Some(Arc::new(picture)),
+            Err(error) => {
+                warn!(lane = %shown.lane, path = %path.display(), why = %error, "display.picture is not shown");
+                None
+            }
+        });
+        front.pages.insert(shown.lane.clone(), PageFront { mute: !sound, theme: *theme, picture });
+    }
+    front
 }
 
 /// Starts the displays that hang on this process. A page asks by itself; a display never holds up anything else.
 pub(super) fn displays(
     config: &Config,
     board: &watch::Receiver<Board>,
+    front: &Front,
     clock: Clock,
     metrics: &Arc<Metrics>,
     handle: &tokio::runtime::Handle,
 ) -> Result<(), ServeError> {
     for wanted in &config.displays {
         match &wanted.kind {
-            DisplayKind::Page => {}
+            DisplayKind::Page { .. } => {}
             DisplayKind::Console => {
                 let slot = Arc::new(Slot::default());
                 let languages = config.terminal.display_languages.clone();
                 let now = Arc::new(move || clock.now());
-                let watcher = Watcher::new(board.clone(), wanted.lane.clone(), languages, now);
+                let watcher = Watcher::new(board.clone(), wanted.lane.clone(), languages, now).in_front(front);
                 handle.spawn(watcher.feed(Arc::clone(&slot)));
                 let (lane, metrics) = (wanted.lane.clone(), Arc::clone(metrics));
                 metrics.display_up(&lane, "console", true);

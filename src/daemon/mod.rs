@@ -109,9 +109,11 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     if let Some(paper) = certificate(config) {
         metrics.certificate_until(paper.until);
     }
-    doors::displays(config, &board_reader, clock, &metrics, runtime.handle())?;
+    let front = doors::front(config);
+    doors::displays(config, &board_reader, &front, clock, &metrics, runtime.handle())?;
     let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views());
-    let api = Api::new(doors::api_config(config), desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
+    let api_config = doors::api_config(config, front);
+    let api = Api::new(api_config, desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
     let notices = runtime.block_on(notices::open(config, desk, &gateway, &metrics, clock))?;
     let stopper = inbox.clone();

@@ -235,7 +235,8 @@ impl Till {
             // What is told about one that was settled before does not settle it again.
             if self.refunds.live.remove(&reference).is_some() {
                 let payment = refund.facts().payment.clone();
-                self.refunds.settled.push(SettledRefund { reference, payment, state: refund.state() });
+                let settled = SettledRefund { reference: reference.clone(), payment, state: refund.state() };
+                self.refunds.settled.push(settled);
             }
         } else {
             self.refunds.live.insert(reference, refund);
@@ -261,7 +262,7 @@ impl Till {
         if !matches!(record.state, State::Paid | State::PartiallyRefunded) {
             return Err(Refusal::NotPaid);
         }
-        let taken = others.iter().filter(|row| row.record.state != RefundState::Failed);
+        let taken = others.iter().filter(|row| row.holds_its_sum());
         let (parts, sum) = taken.fold((0_usize, 0_u64), |(parts, sum), row| {
             (parts.saturating_add(1), sum.saturating_add(row.record.facts.amount.minor()))
         });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::Access;
@@ -12,7 +13,9 @@ use super::line::Line;
 use crate::cli::Exit;
 use crate::cli::api::on_tokio;
 use crate::config::{Config, DisplayKind, Scanner};
+use crate::edge::display::Picture;
 use crate::edge::scanner::{DeviceName, Health, probe};
+use crate::words::LaneId;
 
 /// How long LCDd may take to accept.
 const LCDD: Duration = Duration::from_secs(2);
@@ -89,15 +92,7 @@ pub(super) fn displays(config: &Config, lines: &mut Vec<Line>) {
     for display in &config.displays {
         let lane = &display.lane;
         lines.push(match &display.kind {
-            DisplayKind::Page => match &config.api.tcp {
-                Some(tcp) => Line::ok("display", format!("lane {lane}: the page http://{}/display/{lane}", tcp.listen)),
-                None => Line::failure(
-                    "display",
-                    Exit::Config,
-                    format!("lane {lane}: a page, and api.listen is not set, so that no browser reaches it"),
-                    "set api.listen = \"127.0.0.1:8750\" and api.token_file",
-                ),
-            },
+            DisplayKind::Page { picture, .. } => page(config, lane, picture.as_deref()),
             DisplayKind::Console => Line::ok("display", format!("lane {lane}: the daemon's own stdout")),
             DisplayKind::Vfd { device, .. } => port(lane.as_str(), device),
             DisplayKind::Lcdproc { address } => match TcpStream::connect_timeout(address, LCDD) {
@@ -111,6 +106,19 @@ pub(super) fn displays(config: &Config, lines: &mut Vec<Line>) {
             },
         });
     }
+}
+
+fn page(config: &Config, lane: &LaneId, picture: Option<&Path>) -> Line {
+    let Some(tcp) = &config.api.tcp else {
+        let text = format!("lane {lane}: a page, and api.listen is not set, so that no browser reaches it");
+        let fix = "set api.listen = \"127.0.0.1:8750\" and api.token_file";
+        return Line::failure("display", Exit::Config, text, fix);
+    };
+    if let Some(Err(error)) = picture.map(Picture::read) {
+        let text = format!("lane {lane}: its picture is not shown: {error}");
+        return Line::warning("display", text, "put a picture there that can be shown, or leave display.picture out");
+    }
+    Line::ok("display", format!("lane {lane}: the page http://{}/display/{lane}", tcp.listen))
 }
 
 fn port(lane: &str, device: &DeviceName) -> Line {

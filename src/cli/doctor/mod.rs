@@ -96,6 +96,7 @@ pub(super) fn examine(path: &Path, args: &DoctorArgs) -> (Findings, Exit) {
         say::show_for_now("looking at the counter …");
         counter::scanners(config, daemon.as_ref(), &mut lines);
         counter::displays(config, &mut lines);
+        service::notifications(config, daemon.is_some(), &mut lines);
     }
     if let Some(local) = &local {
         say::show_for_now("reading the ledger …");

@@ -1,8 +1,10 @@
 //! The daemon itself, and the service it is run by.
 
 use std::collections::BTreeMap;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -10,7 +12,7 @@ use super::line::Line;
 use super::{Running, secret_files};
 use crate::cli::Exit;
 use crate::cli::api::{Daemon, Trouble, on_tokio};
-use crate::config::Local;
+use crate::config::{Config, Local};
 
 /// The unit's name.
 const UNIT: &str = "shroff.service";
@@ -71,6 +73,30 @@ pub(super) fn daemon(local: &Local, lines: &mut Vec<Line>) -> Option<Running> {
             Some(Running { daemon })
         }
     }
+}
+
+/// How long the notifications' own door may take to open.
+const DOOR: Duration = Duration::from_secs(2);
+
+/// Where WeChat Pay tells how refunds end, if it is asked to.
+pub(super) fn notifications(config: &Config, running: bool, lines: &mut Vec<Line>) {
+    let Some(url) = &config.notify.url else { return };
+    let Some(listen) = config.notify.listen else {
+        lines.push(Line::ok("notifications", format!("go to {url}, and are taken elsewhere")));
+        return;
+    };
+    lines.push(match TcpStream::connect_timeout(&listen, DOOR) {
+        Ok(_) => Line::ok("notifications", format!("go to {url}, and are taken at {listen}")),
+        Err(_) if !running => Line::ok("notifications", format!("go to {url}; {listen} is open while the daemon runs")),
+        Err(error) => {
+            let text = format!("the daemon does not take them at {listen} ({})", error.kind());
+            Line::warning(
+                "notifications",
+                text,
+                "restart the daemon: it read an older configuration; nothing is lost meanwhile",
+            )
+        }
+    });
 }
 
 /// What is asked of the unit, and how the sandbox of ours answers.

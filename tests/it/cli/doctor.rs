@@ -323,7 +323,11 @@ fn a_display_that_nobody_can_see_is_a_failure() {
     let counter = Counter::new();
     counter.configure("[[display]]\nkind = \"page\"\n");
     counter.doctor(&["--offline"]).fails("display", "no browser reaches it", "api.listen", 78);
-    counter.replace("kind = \"page\"", "kind = \"vfd\"\ndevice = \"/nonexistent/port\"");
+    counter.replace("socket = ", "listen = \"127.0.0.1:9\"\ntoken_file = \"boss\"\nsocket = ");
+    counter.doctor(&["--offline"]).exits(0).ok("display", "/display/1");
+    counter.replace("kind = \"page\"", "kind = \"page\"\npicture = \"none.png\"");
+    counter.doctor(&["--offline"]).exits(0).says("display", "warning", "its picture is not shown", "display.picture");
+    counter.replace("kind = \"page\"\npicture = \"none.png\"", "kind = \"vfd\"\ndevice = \"/nonexistent/port\"");
     counter.doctor(&["--offline"]).fails("display", "there is no /nonexistent/port", "plug it in", 1);
     counter.replace("/nonexistent/port", "/dev/null");
     counter.doctor(&["--offline"]).ok("display", "/dev/null is there");
@@ -333,6 +337,27 @@ fn a_display_that_nobody_can_see_is_a_failure() {
     counter.doctor(&["--offline"]).ok("display", "LCDd listens").exits(0);
     drop(lcdd);
     counter.doctor(&["--offline"]).fails("display", "nobody listens", "LCDd", 1);
+}
+
+#[test]
+fn the_door_for_notifications_is_tried() {
+    let mut counter = Counter::with_gateway();
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listen = free.local_addr().expect("an address");
+    drop(free);
+    counter.configure(&format!("[notify]\nurl = \"https://till.dining-hall.hk/refunds\"\nlisten = \"{listen}\"\n"));
+    counter.doctor(&["--offline"]).exits(0).ok("notifications", "is open while the daemon runs");
+    counter.open();
+    counter.doctor(&["--offline"]).exits(0).ok("notifications", "are taken at");
+    counter.replace(&format!("listen = \"{listen}\"\n"), "listen = \"127.0.0.1:9\"\n");
+    counter.doctor(&["--offline"]).exits(0).says(
+        "notifications",
+        "warning",
+        "does not take them",
+        "restart the daemon",
+    );
+    counter.replace("listen = \"127.0.0.1:9\"\n", "");
+    counter.doctor(&["--offline"]).ok("notifications", "taken elsewhere");
 }
 
 #[test]
