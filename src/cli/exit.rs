@@ -170,7 +170,7 @@ fn of_download(error: &DownloadError) -> Exit {
 
 fn of_ledger(error: &LedgerError) -> Exit {
     match error {
-        LedgerError::Locked(_) => Exit::Later,
+        LedgerError::Locked(_) | LedgerError::Read(_) => Exit::Later,
         LedgerError::Denied(_) => Exit::Denied,
         LedgerError::Damaged(_)
         | LedgerError::Newer { .. }

@@ -30,6 +30,7 @@ mod say;
 mod scan;
 mod serve;
 mod settlements;
+mod setup;
 mod show;
 mod shown;
 mod statement;
@@ -62,6 +63,8 @@ const EXIT_CODES: &str = "Exit codes: 0 fine; 1 not paid, differences or attenti
 enum Command {
     /// Run the daemon
     Serve(serve::ServeArgs),
+    /// Set the terminal up: configuration, keys, scanner, token, service
+    Setup(Box<setup::SetupArgs>),
     /// Take a payment and follow it to its end
     Pay(pay::PayArgs),
     /// List payments, newest first
@@ -142,6 +145,7 @@ pub fn run(args: Args) -> Exit {
     let now = || Clock::start().wall();
     let outcome = match args.command {
         Command::Serve(args) => serve::run(path, &args),
+        Command::Setup(args) => setup::run(path, &args),
         Command::Pay(args) => pay::run(path, &args),
         Command::Payments(args) => payments::run(path, &args),
         Command::Show(args) => show::run(path, &args),

@@ -2,8 +2,10 @@
 
 mod doors;
 mod notices;
+mod reload;
 mod resolve;
 mod scanners;
+mod systemd;
 mod till_thread;
 
 use std::path::Path;
@@ -12,6 +14,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -29,6 +32,8 @@ use crate::payment::{Answer, Heard};
 use crate::till::{Outgoing, Settings, Till};
 use crate::words::{OutTradeNo, Secret, WallTime};
 pub(crate) use doors::{gateway, gateway_for_a_look, identity};
+use reload::Reload;
+pub(crate) use reload::Source;
 pub(crate) use resolve::resolve;
 use scanners::Scanners;
 use till_thread::Hands;
@@ -81,13 +86,14 @@ pub enum ServeError {
     System(#[source] std::io::Error),
 }
 
-/// Runs the daemon until SIGTERM or SIGINT.
+/// Runs the daemon until SIGTERM or SIGINT. SIGHUP reads the configuration again from `source`.
 ///
 /// # Errors
 /// When it cannot start, or the ledger failed while it ran.
-pub fn serve(config: &Config) -> Result<(), ServeError> {
+pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     harden();
     let clock = Clock::start();
+    systemd::starting("opening the ledger");
     let ledger = open_ledger(config)?;
     let gateway = Arc::new(gateway(config, clock)?);
     let runtime = runtime()?;
@@ -99,13 +105,13 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let (board, board_reader) = watch::channel(Board::default());
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
-    let scanners = Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?;
+    let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?);
     if let Some(paper) = certificate(config) {
         metrics.certificate_until(paper.until);
     }
     let front = doors::front(config);
     doors::displays(config, &board_reader, &front, clock, &metrics, runtime.handle())?;
-    let desk = Desk::new(inbox.clone(), board_reader, scanners.views());
+    let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views());
     let api_config = doors::api_config(config, front);
     let api = Api::new(api_config, desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
@@ -118,7 +124,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     });
 
     board.send_modify(|board| board.wrong_clock = wrong_clock(clock.wall(), &config.ledger_path));
-    doors::ready();
+    attend(&runtime, source, &scanners, &inbox, board_reader)?;
+    systemd::ready();
     reach(runtime.handle(), &gateway, &board, &metrics);
     if gateway.has_keys() {
         runtime.spawn(keep_keys_fresh(Arc::clone(&gateway)));
@@ -133,7 +140,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         },
         board: &board,
         alive: &|| {
-            doors::alive();
+            systemd::alive();
             scanners.look_after(clock.tick());
         },
         metrics: &metrics,
@@ -143,11 +150,34 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     if outcome.is_err() {
         runtime.block_on(async { tokio::time::sleep(FAREWELL).await });
     }
-    doors::stopping();
+    systemd::stopping();
     drop((doors, notices));
     scanners.stop();
     runtime.shutdown_timeout(Duration::from_millis(200));
     Ok(outcome?)
+}
+
+/// Attends to systemd: reloads when it is asked to, and keeps the status line.
+fn attend(
+    runtime: &Runtime,
+    source: Source,
+    scanners: &Arc<Scanners>,
+    inbox: &SyncSender<Input>,
+    board: watch::Receiver<Board>,
+) -> Result<(), ServeError> {
+    let (refused, refusals) = watch::channel(None);
+    if systemd::is_there() {
+        runtime.spawn(systemd::keep_status(board, scanners.views(), refusals));
+    }
+    // Caught from here on: by itself a hangup would end the process.
+    let hangup = runtime.block_on(async { signal(SignalKind::hangup()) }).map_err(ServeError::System)?;
+    let Ok(rows) = source.rows() else {
+        warn!("the configuration was taken away while it was read; it cannot be reloaded");
+        return Ok(());
+    };
+    let reload = Reload { source, rows, scanners: Arc::clone(scanners), inbox: inbox.clone(), refused };
+    runtime.spawn(reload.serve(hangup));
+    Ok(())
 }
 
 /// Files are ours alone whatever the umask was, and no core holds a key.

@@ -169,6 +169,7 @@ impl Loop<'_> {
                 let out = self.till.hear(id, &heard, sent, now)?;
                 self.release(out);
             }
+            Input::Adopt(settings) => self.till.adopt(*settings),
             Input::Stop => self.stopping = Some(now.tick),
         }
         Ok(())

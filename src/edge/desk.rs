@@ -6,7 +6,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::payment::{Heard, RefundNotice};
 use crate::reconcile::Kept;
-use crate::till::{CallId, LaneView, NewPayment, NewRefund, NoticeRefused, Refusal, Trouble};
+use crate::till::{CallId, LaneView, NewPayment, NewRefund, NoticeRefused, Refusal, Settings, Trouble};
 use crate::words::{AuthCode, LaneId, PaymentRef, RefundRef, Tick};
 
 /// Inputs that may wait for the till: a burst of scans, answers and requests. More means that the disk hangs, and then
@@ -48,6 +48,8 @@ pub enum Input {
         /// When its first byte may have left.
         sent: Option<Tick>,
     },
+    /// The shop has changed what may change while payments are open.
+    Adopt(Box<Settings>),
     /// Stop arming and end.
     Stop,
 }

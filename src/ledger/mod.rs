@@ -4,6 +4,7 @@ mod backup;
 mod chain;
 mod error;
 mod lock;
+mod migrate;
 mod moved_refunds;
 mod movements;
 mod open;

@@ -4,11 +4,12 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, params};
 
 use super::chain::{Hash, ROOT};
 use super::error::LedgerError;
 use super::lock::Lock;
+use super::migrate;
 use super::restore::note;
 use super::standing::{go_on, remember, standing, was_further};
 use crate::words::{Secret, TerminalId};
@@ -58,9 +59,7 @@ impl Ledger {
     /// When another writer has it, it is newer, damaged, or cannot be written.
     pub fn open(path: &Path, birth: Birth) -> Result<Self, LedgerError> {
         let lock = prepare(path)?;
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let db = Connection::open_with_flags(path, flags)?;
+        let db = migrate::open_up_to_date(path)?;
         Self::begin(db, path, birth, Some(lock))
     }
 
@@ -74,7 +73,13 @@ impl Ledger {
 
     fn begin(mut db: Connection, path: &Path, birth: Birth, lock: Option<Lock>) -> Result<Self, LedgerError> {
         fit_for_use(&db, lock.is_some())?;
-        migrate(&mut db, path, &birth)?;
+        migrate::run(&mut db, |tx| {
+            tx.execute(
+                "INSERT INTO head (id, mark, salt, counter, starts, seq, hash) VALUES (1, ?1, ?2, 0, 0, 0, ?3)",
+                params![birth.mark, birth.salt.expose(), ROOT],
+            )?;
+            Ok(())
+        })?;
         let went_back = lock.is_some() && was_further(path, &standing(&db)?);
         if went_back {
             // When it was written last is all that is known of when this is; the journal's order is its numbers'.
@@ -174,7 +179,7 @@ pub(super) fn beside(path: &Path, more: &str) -> PathBuf {
     name.into()
 }
 
-fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
+pub(super) fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
     let flags = i32::try_from(NOFOLLOW.bits()).unwrap_or_default();
     let opened = OpenOptions::new()
         .read(true)
@@ -193,7 +198,7 @@ fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind grows with the standard library")]
-fn explain(error: std::io::Error, path: &Path) -> LedgerError {
+pub(super) fn explain(error: std::io::Error, path: &Path) -> LedgerError {
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => LedgerError::Denied(path.to_owned()),
         std::io::ErrorKind::ReadOnlyFilesystem => LedgerError::ReadOnly,
@@ -221,27 +226,6 @@ pub(super) fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerEr
         return Err(LedgerError::Unfit(format!("did not take synchronous = FULL, it is {synchronous}")));
     }
     db.set_prepared_statement_cache_capacity(32);
-    Ok(())
-}
-
-fn migrate(db: &mut Connection, path: &Path, birth: &Birth) -> Result<(), LedgerError> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > known {
-        return Err(LedgerError::Newer { path: path.to_owned(), found, known });
-    }
-    for (at, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
-        let tx = db.transaction()?;
-        tx.execute_batch(migration)?;
-        tx.pragma_update(None, "user_version", i64::try_from(at.saturating_add(1)).unwrap_or(known))?;
-        if at == 0 {
-            tx.execute(
-                "INSERT INTO head (id, mark, salt, counter, starts, seq, hash) VALUES (1, ?1, ?2, 0, 0, 0, ?3)",
-                params![birth.mark, birth.salt.expose(), ROOT],
-            )?;
-        }
-        tx.commit()?;
-    }
     Ok(())
 }
 

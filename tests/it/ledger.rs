@@ -145,6 +145,106 @@ fn a_ledger_of_the_first_version_is_read_opened_verified_and_refunded_from() {
 }
 
 #[test]
+fn a_ledger_is_brought_up_to_date_as_a_copy_and_the_old_one_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = old(folder.path());
+    let before = verified(&path);
+    drop(open(&path));
+    let kept = folder.path().join("ledger.sqlite.v1");
+    assert_eq!((version(&kept), verified(&kept)), (1, before.clone()), "the old one");
+    assert!(version(&path) > 1);
+    let after = verified(&path);
+    assert_eq!((after.payments, after.attempts, &after.findings), (before.payments, before.attempts, &vec![]));
+    for file in [&path, &kept] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().expect("a file").permissions());
+        assert_eq!(mode & 0o077, 0, "{}", file.display());
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("a folder").map(|it| it.expect("a file").file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains("migrating")), "{left:?}");
+    // The second start has nothing to do.
+    std::fs::remove_file(&kept).expect("removed");
+    drop(open(&path));
+    assert!(!kept.exists());
+}
+
+#[test]
+fn wherever_bringing_it_up_to_date_was_interrupted_the_next_start_does_it() {
+    type State = fn(&Path);
+    let states: [(&str, State); 4] = [
+        ("half a copy", |path| std::fs::write(path.with_extension("sqlite.migrating"), "half").expect("a file")),
+        ("a copy with a journal of its own", |path| {
+            std::fs::copy(path, path.with_extension("sqlite.migrating")).expect("a copy");
+            std::fs::write(path.with_extension("sqlite.migrating-journal"), "half").expect("a file");
+        }),
+        ("before the rename", |path| {
+            std::fs::hard_link(path, path.with_extension("sqlite.v1")).expect("a second name");
+        }),
+        ("with its last writes in the WAL", |path| {
+            let db = Connection::open(path).expect("the file");
+            db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;").expect("WAL");
+            db.execute("UPDATE head SET starts = starts + 1", []).expect("a write");
+            // As a killed process leaves it: copied with its WAL, then put back.
+            let wal = path.with_extension("sqlite-wal");
+            let (main, log) = (std::fs::read(path).expect("a file"), std::fs::read(&wal).expect("a WAL"));
+            drop(db);
+            std::fs::write(path, main).expect("a file");
+            std::fs::write(wal, log).expect("a WAL");
+        }),
+    ];
+    for (what, state) in states {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = old(folder.path());
+        let before = verified(&path);
+        state(&path);
+        let starts: i64 = asked(&path, "SELECT starts FROM head");
+        drop(open(&path));
+        let after = verified(&path);
+        assert_eq!((after.lines, after.payments, &after.findings), (before.lines, before.payments, &vec![]), "{what}");
+        assert_eq!(asked(&path, "SELECT starts FROM head"), starts + 1, "{what}");
+        assert_eq!(version(&folder.path().join("ledger.sqlite.v1")), 1, "{what}");
+    }
+}
+
+#[test]
+fn what_cannot_be_brought_up_to_date_stays_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = old(folder.path());
+    let before = verified(&path);
+    let stands_there = folder.path().join("ledger.sqlite.migrating");
+    std::fs::create_dir_all(stands_there.join("full")).expect("a folder");
+    Ledger::open(&path, birth()).expect_err("no room for a copy");
+    std::fs::remove_dir_all(&stands_there).expect("removed");
+    assert_eq!((version(&path), verified(&path)), (1, before));
+
+    // What was altered before stays altered and does not keep the shop from selling.
+    let db = Connection::open(&path).expect("the file");
+    db.execute_batch("UPDATE payments SET operator = 'Somebody'").expect("altered");
+    drop(db);
+    let altered = verified(&path).findings;
+    assert!(!altered.is_empty());
+    drop(open(&path));
+    assert_eq!(verified(&path).findings, altered);
+}
+
+fn birth() -> Birth {
+    Birth { terminal: "T01".parse().expect("an id"), mark: "OTHERONE".into(), salt: Secret::new(vec![9; 32]) }
+}
+
+fn verified(path: &Path) -> shroff::ledger::Report {
+    Reader::open(path).expect("it opens").verify(&mut |_| ()).expect("a report")
+}
+
+fn version(path: &Path) -> i64 {
+    asked(path, "PRAGMA user_version")
+}
+
+fn asked(path: &Path, sql: &'static str) -> i64 {
+    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the file");
+    db.query_row(sql, [], |row| row.get(0)).expect("an answer")
+}
+
+#[test]
 fn a_ledger_that_is_newer_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = old(folder.path());

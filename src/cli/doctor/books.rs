@@ -64,6 +64,7 @@ fn failed(error: &LedgerError) -> Line {
             (Exit::Denied, "run the doctor as root or as the service's user: sudo -u shroff shroff doctor")
         }
         LedgerError::Unfinished(_) => (Exit::Found, "run `shroff restore` again with the same backup"),
+        LedgerError::Read(_) => (Exit::Found, "end the program that reads it; the daemon tries again by itself"),
         LedgerError::Newer { .. } => (Exit::Found, "install the newer shroff again"),
         LedgerError::Missing(_) => {
             (Exit::Found, "restart the daemon at once, and restore the last backup: shroff restore")

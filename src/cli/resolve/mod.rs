@@ -25,6 +25,9 @@ use crate::words::PaymentRef;
 /// on where this ended. Exit code 1 when something is left.
 #[derive(Debug, clap::Args)]
 pub(super) struct ResolveArgs {
+    /// Only say what is open; nothing is asked or sent, and the daemon may run
+    #[arg(long)]
+    look: bool,
     /// Stop after this long, such as 90s, 10m or 1h
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
     limit: Duration,
@@ -61,6 +64,9 @@ struct OpenView {
 }
 
 pub(super) fn run(path: &Path, args: &ResolveArgs) -> anyhow::Result<Exit> {
+    if args.look {
+        return look(path, args.output);
+    }
     super::log::listen_in_text(&args.log)?;
     crate::daemon::harden();
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
@@ -84,6 +90,20 @@ pub(super) fn run(path: &Path, args: &ResolveArgs) -> anyhow::Result<Exit> {
         outcome => outcome?,
     }
     failed.map_or(Ok(()), Err)?;
+    work.end()
+}
+
+/// Says what is open. A terminal that never ran has nothing open: a package asks before it is removed.
+fn look(path: &Path, output: Json) -> anyhow::Result<Exit> {
+    let books = match Books::open(path) {
+        Err(error) if matches!(error.downcast_ref(), Some(LedgerError::Missing(_))) => {
+            say::tell("nothing is open: there is no ledger yet");
+            return Ok(Exit::Fine);
+        }
+        books => books?,
+    };
+    let mut work = Work::new(books, output);
+    work.find_open()?;
     work.end()
 }
 
@@ -131,6 +151,13 @@ impl Work {
         if self.board.wrong_clock {
             say::tell("shroff: the clock is wrong: set it, for example with timedatectl set-ntp true");
         }
+        self.find_open()?;
+        self.bar = Some(Bar::of_things("settling".to_owned()));
+        self.show();
+        Ok(())
+    }
+
+    fn find_open(&mut self) -> anyhow::Result<()> {
         self.seq = self.books.reader.seq()?;
         let mut filter = Filter { open: true, ..Filter::default() };
         loop {
@@ -141,8 +168,6 @@ impl Work {
         }
         self.refunds = Refunds::find(&self.books)?;
         self.found = count(self.left());
-        self.bar = Some(Bar::of_things("settling".to_owned()));
-        self.show();
         Ok(())
     }
 

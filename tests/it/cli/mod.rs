@@ -16,7 +16,9 @@ mod reconcile_refunds;
 mod refund;
 mod resolve;
 mod scanners;
+mod service;
 mod settlements;
+mod setup;
 mod statement;
 mod statement_v3;
 

@@ -55,6 +55,21 @@ fn a_sale_in_doubt_is_asked_about_and_settled() {
 }
 
 #[test]
+fn a_look_says_what_is_open_beside_the_daemon_and_asks_nobody() {
+    let mut counter = Counter::with_gateway();
+    counter.shroff(&["resolve", "--look"]).exits(0).tells("there is no ledger yet");
+    assert!(!counter.path("ledger.sqlite").exists(), "a look makes no ledger");
+    counter.open();
+    counter.shroff(&["resolve", "--look"]).exits(0).tells("nothing is open");
+    let armed = counter.api().post("/v1/payments", r#"{"client_ref":"R-1","amount":8800}"#).json();
+    counter.shroff(&["resolve", "--look"]).exits(1).prints("R-1").prints("a payment code");
+    let document = counter.resolved(&["resolve", "--look", "--json"], 1);
+    assert_eq!((&document["open"][0]["payment"]["ref"], &document["open_refunds"]), (&armed["ref"], &0.into()));
+    counter.kill_daemon();
+    counter.shroff(&["resolve", "--look"]).exits(1).prints("R-1");
+}
+
+#[test]
 fn a_payer_who_never_answers_is_reversed_and_what_was_armed_expires() {
     let mut counter = killed_in_doubt(NEVER);
     counter.sim().heal();

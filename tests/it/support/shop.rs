@@ -282,6 +282,7 @@ fn run(
                 }
             }
             Input::Heard { id, heard, sent } => out.extend(till.hear(id, &heard, sent, now).expect("a save")),
+            Input::Adopt(settings) => till.adopt(*settings),
             Input::Stop => return,
         }
         drop(publish(&till));
