@@ -102,7 +102,14 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     info!(unsettled = till.unsettled(), ledger = %config.ledger_path.display(), "the ledger is open");
 
     let (inbox, till_inbox) = sync_channel(INBOX);
-    let (board, board_reader) = watch::channel(Board::default());
+    // Whoever asks in the first moment is told of the lanes already.
+    let (board, board_reader) = watch::channel(Board {
+        seq: till.ledger().seq(),
+        lanes: till.lanes(),
+        unsettled: till.unsettled(),
+        open_refunds: till.open_refunds(),
+        ..Board::default()
+    });
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
     let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?);
