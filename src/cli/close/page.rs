@@ -3,21 +3,22 @@
 use std::fmt::{self, Write as _};
 
 use super::super::shown::{amount, shop_time, signed};
-use super::{Compared, Line, Summary, Sums};
+use super::Compared;
+use crate::edge::api::close::{CloseLine, CloseView, Sums};
 use crate::ledger::Tally;
 use crate::reconcile::html::{Advice, Text};
 
 const STYLE: &str = include_str!("page.css");
 
 /// The page, whole.
-pub(super) fn page(summary: &Summary, compared: &Compared) -> String {
+pub(super) fn page(summary: &CloseView, compared: &Compared) -> String {
     let mut page = String::with_capacity(8 * 1024);
     // Writing to a string cannot fail.
     write_page(&mut page, summary, compared).ok();
     page
 }
 
-fn write_page(page: &mut String, it: &Summary, compared: &Compared) -> fmt::Result {
+fn write_page(page: &mut String, it: &CloseView, compared: &Compared) -> fmt::Result {
     write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -61,7 +62,7 @@ fn write_page(page: &mut String, it: &Summary, compared: &Compared) -> fmt::Resu
     )
 }
 
-fn named(line: &Line) -> (&str, &str, Sums) {
+fn named(line: &CloseLine) -> (&str, &str, Sums) {
     (if line.name.is_empty() { "(nobody named)" } else { &line.name }, line.currency, line.sums)
 }
 
@@ -91,7 +92,7 @@ fn sums<'a>(
     page.write_str("</tbody></table></div>\n")
 }
 
-fn unresolved(page: &mut String, it: &Summary, advice: &str) -> fmt::Result {
+fn unresolved(page: &mut String, it: &CloseView, advice: &str) -> fmt::Result {
     writeln!(
         page,
         "<h2>Unresolved</h2>\n<div class=\"card\"><table>\n<thead><tr><th>Ref</th><th>POS ref</th><th>State</th>\
