@@ -4,8 +4,11 @@
 //! A display shows the newest scene only, and only until it expires; after that it shows [`Scene::stale`], which claims
 //! nothing. A result is for the customer it belongs to: it gives way to `idle` by itself.
 
+pub mod charset;
+pub mod lcd;
 pub mod line;
 pub mod texts;
+pub mod vfd;
 
 use std::fmt;
 use std::time::Duration;
