@@ -7,6 +7,7 @@ mod close;
 mod completions;
 mod config;
 mod devices;
+mod display;
 mod exit;
 mod follow;
 mod hid_id;
@@ -67,6 +68,9 @@ enum Command {
     Attention(attention::AttentionArgs),
     /// List what could be a scanner, with the lines that name it in the configuration
     Devices(devices::DevicesArgs),
+    /// Try customer displays, or clear them
+    #[command(subcommand)]
+    Display(display::DisplayCommand),
     /// Show what a scanner sends and what shroff makes of it
     Scan(scan::ScanArgs),
     /// Compare WeChat's statements with the ledgers, and explain every difference
@@ -127,6 +131,7 @@ pub fn run(args: Args) -> Exit {
         Command::Refund(args) => refund::run(path, &args),
         Command::Attention(args) => attention::run(path, &args),
         Command::Devices(args) => devices::run(&args),
+        Command::Display(command) => display::run(path, &command),
         Command::Scan(args) => scan::run(&args),
         Command::Reconcile(args) => reconcile::run(path, &args),
         Command::Resolve(args) => resolve::run(path, &args),

@@ -11,15 +11,13 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::ServeError;
-use crate::config::{ClientIdentity, Config, DisplayKind, GatewayApi, TerminalIp};
+use crate::config::{ClientIdentity, Config, GatewayApi, TerminalIp};
 use crate::dialect::v2::V2;
 use crate::dialect::v3::V3;
 use crate::dialect::{Dialect, Merchant};
 use crate::edge::api::{Api, ApiConfig};
 use crate::edge::clock::Clock;
-use crate::edge::desk::Board;
 use crate::edge::dice::Dice;
-use crate::edge::display::{Slot, Watcher, console};
 use crate::edge::gateway::{Gateway, GatewayConfig, Identity};
 
 /// The platform's certificates, beside the ledger.
@@ -111,36 +109,6 @@ pub(super) fn api_config(config: &Config) -> ApiConfig {
         lanes: config.lanes.clone(),
         ledger: config.ledger_path.clone(),
     }
-}
-
-/// Starts the displays that hang on this process. A page asks by itself; a display never holds up anything else.
-pub(super) fn displays(
-    config: &Config,
-    board: &watch::Receiver<Board>,
-    clock: Clock,
-    handle: &tokio::runtime::Handle,
-) -> Result<(), ServeError> {
-    for wanted in &config.displays {
-        match &wanted.kind {
-            DisplayKind::Page => {}
-            DisplayKind::Console => {
-                let slot = Arc::new(Slot::default());
-                let languages = config.terminal.display_languages.clone();
-                let now = Arc::new(move || clock.now());
-                let watcher = Watcher::new(board.clone(), wanted.lane.clone(), languages, now);
-                handle.spawn(watcher.feed(Arc::clone(&slot)));
-                let write = move || match console::run(&slot, std::io::stdout()) {
-                    Ok(()) => {}
-                    Err(error) => info!(%error, "nobody reads the console display any more"),
-                };
-                std::thread::Builder::new().name("console".to_owned()).spawn(write).map_err(ServeError::System)?;
-            }
-            DisplayKind::Vfd { .. } | DisplayKind::Lcdproc { .. } => {
-                warn!(lane = %wanted.lane, "this kind of display is not supported by this version; use page or console");
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Opens the API's sockets and serves them.

@@ -1,5 +1,6 @@
 //! Floor 5: the daemon. Wires the till to the world, and ends when told to, or when the ledger fails.
 
+mod displays;
 mod doors;
 mod resolve;
 mod scanners;
@@ -18,7 +19,7 @@ use crate::config::Config;
 use crate::dialect::KeyError;
 use crate::edge::api::Api;
 use crate::edge::clock::Clock;
-use crate::edge::desk::{Board, Desk, INBOX, Input};
+use crate::edge::desk::{Board, Desk, DeviceView, INBOX, Input};
 use crate::edge::dice::Dice;
 use crate::edge::gateway::{Doubt, Exchange, Gateway, GatewayError};
 use crate::edge::metrics::Metrics;
@@ -27,6 +28,7 @@ use crate::payment::answer::{RefundAnswer, ReverseAnswer};
 use crate::payment::{Answer, Heard};
 use crate::till::{Outgoing, Settings, Till};
 use crate::words::{OutTradeNo, Secret, WallTime};
+use displays::Displays;
 pub(crate) use doors::gateway;
 pub(crate) use resolve::resolve;
 use scanners::Scanners;
@@ -98,9 +100,12 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let (board, board_reader) = watch::channel(Board::default());
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
-    let scanners = Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?;
-    doors::displays(config, &board_reader, clock, runtime.handle())?;
-    let desk = Desk::new(inbox.clone(), board_reader, scanners.views());
+    let (views, view_reader) = watch::channel(views(config));
+    let views = Arc::new(views);
+    // Before the scanners: a keeper shares nothing with them, not even by accident.
+    let displays = Displays::start(config, &board_reader, clock, &views, &metrics, runtime.handle());
+    let scanners = Scanners::start(&config.scanners, clock, &inbox, &views, &board, &metrics)?;
+    let desk = Desk::new(inbox.clone(), board_reader, view_reader);
     let api = Api::new(doors::api_config(config), desk, Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
     let stopper = inbox.clone();
@@ -138,6 +143,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     }
     doors::stopping();
     drop(doors);
+    runtime.block_on(displays.stop());
     scanners.stop();
     runtime.shutdown_timeout(Duration::from_millis(200));
     Ok(outcome?)
@@ -149,6 +155,11 @@ pub(crate) fn harden() {
     if rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).is_err() {
         warn!("a core of this process could hold keys: the kernel refused to forbid it");
     }
+}
+
+/// What is told of the devices before any was looked for: scanners, then displays.
+fn views(config: &Config) -> Vec<DeviceView> {
+    config.scanners.iter().map(scanners::view).chain(config.displays.iter().filter_map(displays::view)).collect()
 }
 
 fn runtime() -> Result<Runtime, ServeError> {

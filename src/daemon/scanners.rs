@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::ServeError;
 use crate::config::Scanner;
 use crate::edge::clock::Clock;
-use crate::edge::desk::{Board, DeviceView, Input, Notice};
+use crate::edge::desk::{Board, DeviceView, Input, Notice, Role};
 use crate::edge::metrics::Metrics;
 use crate::edge::scanner::{self, Health, ScanEvent, ScannerHandle, ScannerId};
 use crate::scan::Scanned;
@@ -26,7 +26,6 @@ const HELD_UP: Duration = Duration::from_secs(3);
 /// All scanners of the terminal.
 pub(super) struct Scanners {
     by_lane: BTreeMap<LaneId, Vec<(Arc<Post>, ScannerHandle)>>,
-    views: watch::Receiver<Vec<DeviceView>>,
 }
 
 /// What is told of one scanner, and where.
@@ -50,16 +49,15 @@ struct Condition {
 }
 
 impl Scanners {
-    /// Starts a thread for each; a device that is not there is waited for.
+    /// Starts a thread for each; a device that is not there is waited for. Their views are the first of `views`.
     pub(super) fn start(
         wanted: &[Scanner],
         clock: Clock,
         inbox: &SyncSender<Input>,
+        views: &Arc<watch::Sender<Vec<DeviceView>>>,
         news: &Arc<watch::Sender<Board>>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ServeError> {
-        let (sender, views) = watch::channel(wanted.iter().map(view).collect());
-        let sender = Arc::new(sender);
         let mut by_lane: BTreeMap<LaneId, Vec<_>> = BTreeMap::new();
         for (index, scanner) in wanted.iter().enumerate() {
             let health = Health::Gone { why: NOT_SEEN.to_owned() };
@@ -68,7 +66,7 @@ impl Scanners {
                 lane: scanner.lane.clone(),
                 device: scanner.settings.device.to_string(),
                 inbox: inbox.clone(),
-                views: Arc::clone(&sender),
+                views: Arc::clone(views),
                 news: Arc::clone(news),
                 metrics: Arc::clone(metrics),
                 condition: Mutex::new(Condition { health, held_up: false, flow: Flow::default() }),
@@ -78,12 +76,7 @@ impl Scanners {
             let handle = scanner::start(id, lane, settings, move || clock.tick(), move |event| theirs.tell(event));
             by_lane.entry(scanner.lane.clone()).or_default().push((post, handle.map_err(ServeError::System)?));
         }
-        Ok(Self { by_lane, views })
-    }
-
-    /// What health tells.
-    pub(super) fn views(&self) -> watch::Receiver<Vec<DeviceView>> {
-        self.views.clone()
+        Ok(Self { by_lane })
     }
 
     /// Throws away what was scanned on `lane` before it waited for a code.
@@ -113,9 +106,11 @@ impl Scanners {
     }
 }
 
-fn view(scanner: &Scanner) -> DeviceView {
+/// What is told of a scanner before it was looked for.
+pub(super) fn view(scanner: &Scanner) -> DeviceView {
     DeviceView {
         lane: scanner.lane.clone(),
+        role: Role::Scanner,
         kind: scanner.settings.kind().word(),
         device: scanner.settings.device.to_string(),
         state: "gone",

@@ -35,6 +35,7 @@ pub struct Metrics {
     distrust: Family<Words<1>, Counter>,
     scans: Family<Words<1>, Counter>,
     scanner_up: Family<[(&'static str, String); 2], Gauge>,
+    display_up: Family<[(&'static str, String); 2], Gauge>,
     unsettled: Gauge,
     attention: Gauge,
     out_of_order: Gauge,
@@ -64,6 +65,7 @@ impl Metrics {
             distrust: Family::default(),
             scans: Family::default(),
             scanner_up: Family::default(),
+            display_up: Family::default(),
             unsettled: Gauge::default(),
             attention: Gauge::default(),
             out_of_order: Gauge::default(),
@@ -86,6 +88,7 @@ impl Metrics {
         registry.register("distrusted_replies", "Replies that were not believed, by reason", new.distrust.clone());
         registry.register("scans", "Complete scans, by what became of them", new.scans.clone());
         registry.register("scanner_up", "1 while the scanner is connected", new.scanner_up.clone());
+        registry.register("display_up", "1 while the display is connected", new.display_up.clone());
         registry.register(
             "unsettled_payments",
             "Payments with something left to do or to watch",
@@ -157,6 +160,12 @@ impl Metrics {
         self.scanner_up.get_or_create(&labels).set(i64::from(up));
     }
 
+    /// The display `device` of `lane` came or went.
+    pub fn display_up(&self, lane: &LaneId, device: &str, up: bool) {
+        let labels = [("lane", lane.to_string()), ("device", device.to_owned())];
+        self.display_up.get_or_create(&labels).set(i64::from(up));
+    }
+
     /// So many payments have something left to do or to watch.
     pub fn unsettled(&self, count: usize) {
         self.unsettled.set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -209,6 +218,7 @@ mod tests {
         metrics.distrusted(Distrust::Unsigned);
         metrics.scan("taken");
         metrics.scanner_up(&"1".parse().expect("a lane"), "/dev/ttyACM0", true);
+        metrics.display_up(&"1".parse().expect("a lane"), "/dev/ttyUSB0", false);
         metrics.unsettled(2);
         metrics.attention(1);
         metrics.out_of_order(false);
@@ -227,6 +237,7 @@ mod tests {
             "shroff_distrusted_replies_total{reason=\"unsigned\"} 1",
             "shroff_scans_total{verdict=\"taken\"} 1",
             "shroff_scanner_up{lane=\"1\",device=\"/dev/ttyACM0\"} 1",
+            "shroff_display_up{lane=\"1\",device=\"/dev/ttyUSB0\"} 0",
             "shroff_unsettled_payments 2",
             "shroff_attention_payments 1",
             "shroff_out_of_order 0",

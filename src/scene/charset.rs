@@ -4,12 +4,13 @@
 //! stays so on the glass. What a display cannot show is spelt in Latin letters: a name nobody can read would be worse.
 
 use encoding_rs::{BIG5, Encoding, GBK, WINDOWS_1252};
+use serde::{Deserialize, Serialize};
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::words::Language;
 
 /// The character set of a display.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Charset {
     /// Letters, digits and signs that every display has.
     Ascii,

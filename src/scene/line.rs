@@ -9,7 +9,7 @@ use super::{Scene, SceneText, texts};
 use crate::words::Language;
 
 /// Columns and rows of a display. Neither is zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Size {
     /// Characters of a row.
     pub columns: usize,
@@ -23,7 +23,7 @@ impl Size {
 }
 
 /// The cards of a scene, at least one, each of exactly `size`. The amount stands at the bottom of every card, as tills
-/// show it. What does not fit at once takes turns: languages first, then the second line of a language.
+/// show it. What does not fit at once takes turns, and no language waits for what another one says besides.
 #[must_use]
 pub fn cards(scene: &Scene, size: Size) -> Vec<Vec<String>> {
     let amount = scene.amount.as_deref().filter(|amount| amount.width() <= size.columns);
@@ -33,7 +33,9 @@ pub fn cards(scene: &Scene, size: Size) -> Vec<Vec<String>> {
     let mut cards = if whole.len() <= room {
         vec![card(&whole, amount, size)]
     } else {
-        let parts = said.iter().flat_map(|lines| lines.chunks(room));
+        // What matters most comes first in every language, before anything else is said in any.
+        let rounds = said.iter().map(|lines| lines.len().div_ceil(room)).max().unwrap_or_default();
+        let parts = (0..rounds).flat_map(|round| said.iter().filter_map(move |lines| lines.chunks(room).nth(round)));
         parts.map(|part| card(&part.iter().collect::<Vec<_>>(), amount, size)).collect()
     };
     if size.rows == 1
@@ -70,13 +72,12 @@ fn card(texts: &[&String], amount: Option<&str>, size: Size) -> Vec<String> {
     (0..size.rows).map(row).collect()
 }
 
-/// The lines of one language: what there is to know, and what else there is to know.
+/// The lines of one language, what matters most first: the news, where a customer is asked for another code.
 fn said(key: &str, text: &SceneText, columns: usize) -> Vec<String> {
-    let mut lines = broken(&heading(key, text, columns), columns);
-    if let Some(detail) = &text.detail {
-        lines.extend(broken(first_sentence(detail, columns), columns));
-    }
-    lines
+    let heading = broken(&heading(key, text, columns), columns);
+    let Some(detail) = &text.detail else { return heading };
+    let detail = broken(first_sentence(detail, columns), columns);
+    if key == "armed" { [detail, heading].concat() } else { [heading, detail].concat() }
 }
 
 /// The heading, or its short form where it does not fit.
@@ -159,8 +160,12 @@ mod tests {
         let look =
             LaneLook { state: Some(State::Armed), aside: Some((Aside::Again, Tick::default())), ..LaneLook::default() };
         let again = Scene { amount: Some("HKD 88.00".to_owned()), ..scene(&look, &[Language::En], Tick::default()) };
-        let last = cards(&again, Size::USUAL).pop().expect("a card");
-        assert_eq!(last, ["Try another code    ", amount]);
+        let turns = cards(&again, Size::USUAL);
+        assert_eq!(turns, [["Try another code    ", amount], ["Show payment code   ", amount]]);
+
+        let waiting = cards(&of(State::CustomerPaying, 8800, &[Language::ZhHk, Language::En]), Size::USUAL);
+        let upper: Vec<&str> = waiting.iter().map(|card| card[0].trim_end()).collect();
+        assert_eq!(upper, ["請在手機上確認付款", "Confirm on phone", "請於微信內確認", "Confirm in WeChat"]);
     }
 
     #[test]

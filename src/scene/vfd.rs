@@ -1,11 +1,13 @@
 //! The bytes of serial customer displays. Nothing here scrolls, blinks or clears between two texts: every change is all
 //! lines in full, each after its position, so that a byte that was lost harms one picture and not the next.
 
+use serde::{Deserialize, Serialize};
+
 use super::charset::Charset;
 use super::line::Size;
 
 /// The commands a display understands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Protocol {
     /// Epson's ESC/POS for displays (DM-D), which most others can be switched to.
     Epson,
@@ -36,7 +38,7 @@ impl Protocol {
 }
 
 /// A serial display.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// Its commands.
     pub protocol: Protocol,

@@ -1,16 +1,21 @@
 //! What customers see: the newest scene of a lane, on whatever shows it. A scene holds for a short time only, so that
 //! a display that hears nothing more cannot go on showing *paid*.
 
-pub mod console;
+mod console;
+pub mod glass;
+pub mod keeper;
+pub mod keeping;
+mod lcdproc;
 pub mod page;
-mod slot;
+mod serial;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use slot::Slot;
+pub(crate) use console::picture;
 
 use crate::edge::desk::{Board, Notice};
 use crate::payment::State;
@@ -78,15 +83,6 @@ impl Watcher {
                 }
                 () = &mut refresh => return,
             }
-        }
-    }
-
-    /// Puts every scene into `slot` until the task is dropped: for displays that wait on a device.
-    pub async fn feed(mut self, slot: Arc<Slot<Scene>>) {
-        loop {
-            let (scene, now) = self.scene();
-            slot.put(scene.clone());
-            self.wait(&scene, now).await;
         }
     }
 }
