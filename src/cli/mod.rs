@@ -66,7 +66,7 @@ enum Command {
     Refund(refund::RefundArgs),
     /// List what a person must look at
     Attention(attention::AttentionArgs),
-    /// List what could be a scanner, with the lines that name it in the configuration
+    /// List what could be a scanner or a serial display, with the lines that name it in the configuration
     Devices(devices::DevicesArgs),
     /// Try customer displays, or clear them
     #[command(subcommand)]

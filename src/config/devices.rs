@@ -85,12 +85,22 @@ pub(super) fn counter(raw: &Raw, errors: &mut Vec<ConfigError>) -> Option<Counte
     for table in raw.all("display") {
         let mut r = Reader::new("display", Some(table), errors);
         let one = display(&mut r, lanes, &mut taken);
+        let same = |it: &Display, one: &Display| it.kind == one.kind && it.kind.glass().is_some_and(is_lcdproc);
+        if let (Some(one), Some(displays)) = (&one, &displays)
+            && displays.iter().any(|it| same(it, one))
+        {
+            r.clash("address", "is named a second time; LCDd shows one lane at a time, so each has its own");
+        }
         displays = displays.zip(one).map(|(mut all, one)| {
             all.push(one);
             all
         });
     }
     Some(Counter { lanes: lanes?.to_vec(), scanners: scanners?, displays: displays? })
+}
+
+const fn is_lcdproc(settings: &glass::Settings) -> bool {
+    matches!(settings, glass::Settings::Lcdproc { .. })
 }
 
 /// The lanes; one lane `1` where none is named.

@@ -99,6 +99,12 @@ fn a_paid_does_not_outlive_a_daemon_that_is_killed() {
     assert!(row.plain.text().contains("HKD 88.00") && row.lcdd.text().contains("HKD 88.00"));
     let keepers = counter.children();
     assert_eq!(keepers.len(), 5);
+    // What a service manager or a terminal sends to all of a service must not end them before the daemon's end did.
+    for pid in &keepers {
+        for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::ABORT] {
+            kill_process(*pid, signal).expect("it lives");
+        }
+    }
     counter.kill();
     counter.wait_for("the last words", |this| {
         let [plain, chinese, other, lcd] = row.texts();
