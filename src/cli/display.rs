@@ -60,7 +60,11 @@ pub(super) fn run(path: &Path, command: &DisplayCommand) -> anyhow::Result<Exit>
 fn keep() -> anyhow::Result<Exit> {
     let channel = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from)?;
     match channel.peer_addr() {
-        Ok(_) => keeper::run(channel)?,
+        Ok(_) => {
+            // It was started by a link to what runs, and would be called `exe` in every list of processes.
+            rustix::thread::set_name(c"shroff-display").ok();
+            keeper::run(channel)?;
+        }
         Err(_) => return Err(exit::BadData("this is a part of the daemon; `shroff serve` starts it".into()).into()),
     }
     Ok(Exit::Fine)
