@@ -116,6 +116,12 @@ fn notes(config: &Config) -> Vec<String> {
     if matches!(&config.gateway.api, GatewayApi::V2(v2) if v2.client.is_none()) {
         notes.push("gateway.v2.client_cert_file is not set: only a simulator gives money back without it".to_owned());
     }
+    if config.notify.url.as_ref().is_some_and(|url| url.to_string().starts_with("http://")) {
+        notes.push("notify.url is http://: whoever is on the way reads when and how much is refunded".to_owned());
+    }
+    if config.notify.url.is_some() && config.notify.listen.is_none() {
+        notes.push("notify.listen is not set: notifications go to notify.url, and not to this terminal".to_owned());
+    }
     if config.gateway.base_url.to_string().starts_with("http://") {
         notes.push("gateway.base_url is a simulator on this machine: no money moves".to_owned());
     }

@@ -7,7 +7,7 @@ use super::api::Trouble;
 use super::say;
 use crate::config::ConfigErrors;
 use crate::daemon::ServeError;
-use crate::edge::gateway::DownloadError;
+use crate::edge::gateway::{DownloadError, ListError};
 use crate::ledger::LedgerError;
 use crate::reconcile::CompareError;
 use crate::reconcile::statement::StatementError;
@@ -104,6 +104,14 @@ fn code(error: &anyhow::Error) -> Exit {
     }
     if let Some(download) = error.downcast_ref::<DownloadError>() {
         return of_download(download);
+    }
+    if let Some(list) = error.downcast_ref::<ListError>() {
+        return match list {
+            ListError::Doubt(_) => Exit::Unreachable,
+            ListError::Unsupported => Exit::Config,
+            ListError::Torn { .. } => Exit::Later,
+            ListError::TooMany(_) => Exit::Data,
+        };
     }
     if let Some(io) = error.downcast_ref::<io::Error>() {
         return of_io(io);

@@ -19,10 +19,12 @@ mod payments;
 mod progress;
 pub mod reconcile;
 mod refund;
+mod refused;
 mod resolve;
 mod say;
 mod scan;
 mod serve;
+mod settlements;
 mod show;
 mod shown;
 mod statement;
@@ -81,6 +83,8 @@ enum Command {
     Close(close::CloseArgs),
     /// Download WeChat's statement of a day to a file
     Statement(statement::StatementArgs),
+    /// List what WeChat paid out, and set it against the ledger
+    Settlements(settlements::SettlementsArgs),
     /// Check the journal's hash chain and the ledger's integrity
     Verify(verify::VerifyArgs),
     /// Check or show the configuration
@@ -137,6 +141,7 @@ pub fn run(args: Args) -> Exit {
         Command::Resolve(args) => resolve::run(path, &args),
         Command::Close(args) => close::run(path, &args),
         Command::Statement(args) => statement::run(path, &args),
+        Command::Settlements(args) => settlements::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
         Command::Config(command) => config::run(path, &command),
         Command::Completions(args) => completions::run(&args),

@@ -140,6 +140,12 @@ pub(super) fn amount(minor: u64, currency: &str) -> String {
     money.map_or_else(|| format!("{currency} {minor} (smallest unit)"), |money| money.to_string())
 }
 
+/// An amount that may be less than nothing: more was given back than taken.
+pub(super) fn signed(minor: i128, currency: &str) -> String {
+    let shown = amount(u64::try_from(minor.unsigned_abs()).unwrap_or(u64::MAX), currency);
+    if minor < 0 { format!("-{shown}") } else { shown }
+}
+
 /// A moment as the shop's clock shows it, UTC+8: `2026-11-21 11:38:26`.
 pub(super) fn shop_time(rfc3339: &str) -> String {
     const CHINA: jiff::tz::Offset = jiff::tz::Offset::constant(8);

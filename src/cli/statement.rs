@@ -11,11 +11,12 @@ use super::exit::{BadData, Ended};
 use super::landing::Landing;
 use super::progress::Bar;
 use super::shown::shop_time;
-use super::{Exit, Json, say};
+use super::{Exit, Json, refused, say};
 use crate::config::Config;
-use crate::dialect::{NoStatement, StatementFault};
+use crate::dialect::NoStatement;
 use crate::edge::clock::Clock;
 use crate::edge::gateway::{Fetched, Gateway, Statement};
+use crate::ledger::{LedgerError, Reader};
 use crate::words::{Day, WallTime};
 
 /// Which statement, and where to put it. The gateway is asked, not the daemon, which may run or not.
@@ -70,7 +71,8 @@ pub(super) fn run(path: &Path, args: &StatementArgs) -> anyhow::Result<Exit> {
             landing.land()?;
             kept(args, &target, statement)
         }
-        Fetched::None(why) => none(args, why),
+        Fetched::None(NoStatement::Empty) => nothing(args, &config.ledger_path),
+        Fetched::None(why) => Err(none(args.day, why, gateway.clock_ahead()).into()),
     }
 }
 
@@ -129,22 +131,42 @@ fn kept(args: &StatementArgs, target: &Path, statement: Statement) -> anyhow::Re
     Ok(if agrees { Exit::Fine } else { Exit::Found })
 }
 
-fn nothing(args: &StatementArgs) -> anyhow::Result<Exit> {
+/// WeChat says that nothing moved. That is said without a signature, so it is set against what this terminal knows.
+fn nothing(args: &StatementArgs, ledger: &Path) -> anyhow::Result<Exit> {
+    let day = args.day;
     if args.told.json {
-        let (day, file) = (args.day.to_string(), None);
+        let (day, file) = (day.to_string(), None);
         let (bytes, received, rows, rows_said, signed) = (0, 0, 0, None, false);
         say::json(&Document { day, file, nothing_moved: true, bytes, received, rows, rows_said, signed })?;
     } else {
-        say::print(&format!("{}: nothing moved, so WeChat Pay has no statement of it; no file was made\n", args.day))?;
+        say::print(&format!("{day}: nothing moved, so WeChat Pay has no statement of it; no file was made\n"))?;
     }
-    Ok(Exit::Fine)
+    let ours = match Reader::open(ledger).and_then(|reader| reader.takings(day)) {
+        Ok(takings) => takings
+            .shares
+            .values()
+            .fold(0_u64, |all, moved| all.saturating_add(moved.taken.count).saturating_add(moved.returned.count)),
+        // Where there is no ledger there is nothing that could disagree.
+        Err(LedgerError::Missing(_)) => 0,
+        Err(error) => {
+            say::tell(&format!("shroff: whether the ledger agrees cannot be told: {error}"));
+            0
+        }
+    };
+    if ours == 0 {
+        return Ok(Exit::Fine);
+    }
+    let times = if ours == 1 { "once" } else { "more than once" };
+    say::tell(&format!(
+        "shroff: but money moved {times} on that day by this terminal's ledger ({ours}): do not take the day for empty, \
+         download again later, and see `shroff close --day {day}`"
+    ));
+    Ok(Exit::Found)
 }
 
 /// What to do where there is no statement.
-fn none(args: &StatementArgs, why: NoStatement) -> anyhow::Result<Exit> {
-    let day = args.day;
+fn none(day: Day, why: NoStatement, ahead: Option<i64>) -> Ended {
     let (exit, text) = match why {
-        NoStatement::Empty => return nothing(args),
         NoStatement::NotReady => (
             Exit::Later,
             format!(
@@ -152,22 +174,15 @@ fn none(args: &StatementArgs, why: NoStatement) -> anyhow::Result<Exit> {
                  next day, unless nothing moved"
             ),
         ),
-        NoStatement::CannotPack => (Exit::Later, "WeChat Pay could not pack the statement; try again later".to_owned()),
+        NoStatement::Empty | NoStatement::CannotPack => {
+            (Exit::Later, "WeChat Pay could not pack the statement; try again later".to_owned())
+        }
         NoStatement::Refused { fault, text } => {
-            let (exit, advice) = match fault {
-                StatementFault::Keys => {
-                    (Exit::Config, "check gateway.appid, gateway.mch_id, the API key and sign_type")
-                }
-                StatementFault::Permission => {
-                    (Exit::Denied, "the merchant number may not download statements; ask WeChat Pay to allow it")
-                }
-                StatementFault::Request => (Exit::Data, "statements are kept for about three months; check the day"),
-                StatementFault::Gateway => (Exit::Later, "try again later"),
-            };
-            (exit, format!("WeChat Pay gives no statement of {day}: {}; {advice}", say::plain(&text)))
+            let request = "statements are kept for at least three months; check the day";
+            return refused::ended(&format!("statement of {day}"), fault, &text, ahead, request);
         }
     };
-    Err(Ended { exit, text }.into())
+    Ended { exit, text }
 }
 
 #[cfg(test)]
@@ -196,21 +211,6 @@ mod tests {
             let future = asked("2026-11-19T23:59:59.999+08:00", anyway).expect_err("in the future");
             assert_eq!(future.0, None);
             assert!(future.1.contains("has not begun") && future.1.contains("2026-11-19 23:59:59"), "{future:?}");
-        }
-    }
-
-    #[test]
-    fn every_refusal_has_its_exit_code_and_its_advice() {
-        for (fault, exit, advice) in [
-            (StatementFault::Keys, Exit::Config, "check gateway.appid"),
-            (StatementFault::Permission, Exit::Denied, "ask WeChat Pay"),
-            (StatementFault::Request, Exit::Data, "three months"),
-            (StatementFault::Gateway, Exit::Later, "try again later"),
-        ] {
-            let error = none(&args(false), NoStatement::refused(fault, "", "WORDS")).expect_err("no statement");
-            let ended: &Ended = error.downcast_ref().expect("an exit code");
-            assert_eq!(ended.exit, exit);
-            assert!(ended.text.contains("WORDS") && ended.text.contains(advice), "{}", ended.text);
         }
     }
 }

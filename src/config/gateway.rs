@@ -127,6 +127,7 @@ impl std::str::FromStr for TerminalIp {
 pub struct BaseUrl {
     text: String,
     simulator: bool,
+    loopback: bool,
 }
 
 impl BaseUrl {
@@ -134,6 +135,12 @@ impl BaseUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it is on this machine: a simulator, whatever it speaks.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        self.loopback
     }
 
     /// Whether it is plain HTTP on a loopback address: a simulator, and no money.
@@ -162,7 +169,7 @@ impl std::str::FromStr for BaseUrl {
         if !bare || !(url.scheme() == "https" || simulator) {
             return Err(());
         }
-        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), simulator })
+        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), simulator, loopback })
     }
 }
 

@@ -39,7 +39,7 @@ impl Key {
 
 /// Sections that stand once: `[terminal]`.
 pub(super) const SECTIONS: &[&str] =
-    &["terminal", "gateway", "gateway.v2", "gateway.v3", "policy", "ledger", "api", "refund"];
+    &["terminal", "gateway", "gateway.v2", "gateway.v3", "policy", "ledger", "api", "refund", "notify"];
 
 /// Sections that stand once for each thing: `[[lane]]`.
 pub(super) const LISTS: &[&str] = &["lane", "scanner", "display"];
@@ -124,6 +124,8 @@ pub const KEYS: &[Key] = &[
     Key::private("api", "supervisor_token_file", SECRET_FILE),
     Key::new("api", "origins", "[]", "a list of at most 16 origins, such as \"https://pos.example\", without a path"),
     Key::new("refund", "operator_max", "\"\"", "0 to 1000000000 of the smallest unit, or \"\" for no limit"),
+    Key::new("notify", "url", "\"\"", super::notify::URL),
+    Key::new("notify", "listen", "\"\"", super::notify::LISTEN),
     Key::new("lane", "id", "\"1\"", "1 to 16 letters, digits, _ and -"),
     Key::new("scanner", "lane", "\"1\"", LANE),
     Key::new("scanner", "kind", "\"serial\"", "\"serial\", \"keyboard\" or \"hid-pos\""),

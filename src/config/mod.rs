@@ -10,6 +10,7 @@ mod error;
 mod gateway;
 mod keys;
 mod local;
+mod notify;
 mod origin;
 mod policy;
 mod raw;
@@ -24,6 +25,7 @@ pub use error::{ConfigError, ConfigErrors, Problem};
 pub use gateway::{BaseUrl, ClientIdentity, Gateway, GatewayApi, PlatformKey, SignType, TerminalIp, V2, V3};
 pub use keys::{KEYS, Key};
 pub use local::{Counter, Local};
+pub use notify::{Notify, NotifyUrl};
 pub use origin::{Origin, Row, rows};
 pub use secrets::FileError;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub api: Api,
     /// Who may give money back.
     pub refund: Refund,
+    /// What WeChat Pay tells by itself.
+    pub notify: Notify,
     /// The lanes; at least one, each with its own id.
     pub lanes: Vec<LaneId>,
     /// The scanners, each of one of the lanes.
@@ -110,6 +114,8 @@ fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Co
     let api = checked::api(&mut Reader::new("api", raw.one("api"), errors), secrets);
     let supervised = api.as_ref().is_none_or(|api| api.supervisor.is_some());
     let refund = checked::refund(&mut Reader::new("refund", raw.one("refund"), errors), supervised);
+    let here = gateway.as_ref().is_some_and(|gateway| gateway.base_url.is_on_this_machine());
+    let notify = notify::notify(&mut Reader::new("notify", raw.one("notify"), errors), here);
     let counter = devices::counter(raw, errors);
     let counter = counter?;
     Some(Config {
@@ -119,6 +125,7 @@ fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Co
         ledger_path: ledger_path?,
         api: api?,
         refund: refund?,
+        notify: notify?,
         lanes: counter.lanes,
         scanners: counter.scanners,
         displays: counter.displays,

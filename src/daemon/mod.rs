@@ -2,6 +2,7 @@
 
 mod displays;
 mod doors;
+mod notices;
 mod resolve;
 mod scanners;
 mod till_thread;
@@ -106,8 +107,9 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let displays = Displays::start(config, &board_reader, clock, &views, &metrics, runtime.handle());
     let scanners = Scanners::start(&config.scanners, clock, &inbox, &views, &board, &metrics)?;
     let desk = Desk::new(inbox.clone(), board_reader, view_reader);
-    let api = Api::new(doors::api_config(config), desk, Arc::clone(&metrics), Arc::new(move || clock.now()));
+    let api = Api::new(doors::api_config(config), desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
+    let notices = runtime.block_on(notices::open(config, desk, &gateway, &metrics, clock))?;
     let stopper = inbox.clone();
     runtime.spawn(async move {
         doors::stop_signal().await;
@@ -142,7 +144,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         runtime.block_on(async { tokio::time::sleep(FAREWELL).await });
     }
     doors::stopping();
-    drop(doors);
+    drop((doors, notices));
     runtime.block_on(displays.stop());
     scanners.stop();
     runtime.shutdown_timeout(Duration::from_millis(200));
@@ -192,6 +194,7 @@ fn settings(config: &Config) -> Settings {
         amount_max: config.terminal.amount_max.minor(),
         description: config.terminal.description.clone(),
         operator_max: config.refund.operator_max,
+        notify_url: config.notify.url.as_ref().map(ToString::to_string),
     }
 }
 

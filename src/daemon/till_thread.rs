@@ -116,7 +116,8 @@ impl Loop<'_> {
 
     fn answer(&mut self, input: Input, now: Now) -> Result<(), LedgerError> {
         match input {
-            Input::Collect(..) | Input::Refund(..) | Input::Scan { .. } if self.stopping.is_some() => {}
+            Input::Collect(..) | Input::Refund(..) | Input::RefundNotice(..) | Input::Scan { .. }
+                if self.stopping.is_some() => {}
             Input::Collect(ask, reply) => {
                 let answer = match self.till.collect(*ask, now)? {
                     Ok(collected) => {
@@ -149,6 +150,14 @@ impl Loop<'_> {
             Input::AcknowledgeRefund(reference, reply) => {
                 let answer = self.till.acknowledge_refund(&reference, now)?;
                 self.publish();
+                let _gone = reply.send(answer);
+            }
+            Input::RefundNotice(notice, reply) => {
+                let answer = self.till.notice(&notice, now)?;
+                let answer = answer.map(|noticed| {
+                    self.release(noticed.out);
+                    noticed.new
+                });
                 let _gone = reply.send(answer);
             }
             Input::Scan { lane, code, read } => self.scan(lane, code, read)?,

@@ -7,6 +7,8 @@ use crate::words::WallTime;
 
 mod keys;
 mod merchant;
+mod notices;
+mod settlement;
 mod statement;
 mod text;
 pub mod v2;
@@ -14,7 +16,9 @@ pub mod v3;
 
 pub use keys::{KeyError, PlatformKey, PlatformKeys};
 pub use merchant::Merchant;
-pub use statement::{Announced, NoStatement, StatementFault, StatementHead, Statements, Warrant};
+pub use notices::Notices;
+pub use settlement::{Batch, Settled, SettledPage, Settlements, Settling};
+pub use statement::{Announced, NoStatement, ReportFault, StatementHead, Statements, Warrant};
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
 pub const REPLY_MAX: usize = 64 * 1024;
@@ -36,6 +40,16 @@ pub trait Dialect: Send + Sync {
 
     /// How to come by a day's statement; none where this version does not.
     fn statements(&self) -> Option<&dyn Statements> {
+        None
+    }
+
+    /// How to read what the gateway tells by itself; none where this version does not.
+    fn notices(&self) -> Option<&dyn Notices> {
+        None
+    }
+
+    /// How to ask what was paid out to the merchant; none where this version does not.
+    fn settlements(&self) -> Option<&dyn Settlements> {
         None
     }
 

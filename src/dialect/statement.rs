@@ -2,9 +2,9 @@
 //!
 //! Source: protocol 5.7 (v2) and 7.7 (v3).
 
-use super::{Distrust, HttpReply, HttpRequest, Stamp};
+use super::{Distrust, HttpReply, HttpRequest, Proof, Stamp};
 use crate::payment::answer::{Class, Refusal};
-use crate::words::{Day, WallTime};
+use crate::words::Day;
 
 /// How a dialect comes by the statement of a day: a file, not an answer about an order.
 pub trait Statements: Send + Sync {
@@ -33,7 +33,7 @@ pub trait Statements: Send + Sync {
     ///
     /// # Errors
     /// When it is no reply of the gateway's, or is signed wrongly.
-    fn read_none(&self, reply: &HttpReply) -> Result<NoStatement, Distrust>;
+    fn read_none(&self, reply: &HttpReply, proof: &Proof<'_>) -> Result<NoStatement, Distrust>;
 }
 
 /// The front of a reply to a request for a statement.
@@ -45,8 +45,8 @@ pub struct StatementHead<'a> {
     pub headers: &'a [(String, Vec<u8>)],
     /// The first bytes of the body, unpacked: 16 of them unless there are fewer.
     pub start: &'a [u8],
-    /// When it came, for signatures that carry a time.
-    pub now: WallTime,
+    /// What its signature is judged by, where there is one.
+    pub proof: Proof<'a>,
 }
 
 impl std::fmt::Debug for StatementHead<'_> {
@@ -85,7 +85,7 @@ pub enum NoStatement {
     /// The gateway refuses.
     Refused {
         /// What is at fault.
-        fault: StatementFault,
+        fault: ReportFault,
         /// Its words, for people.
         text: String,
     },
@@ -94,19 +94,24 @@ pub enum NoStatement {
 impl NoStatement {
     /// A refusal with WeChat's words, shortened and without control characters.
     #[must_use]
-    pub fn refused(fault: StatementFault, code: &str, text: &str) -> Self {
-        let refusal = Refusal::new(Class::Unknown, code, text);
-        let words = [refusal.code(), refusal.text()].into_iter().filter(|it| !it.is_empty());
-        Self::Refused { fault, text: words.collect::<Vec<_>>().join(" ") }
+    pub fn refused(fault: ReportFault, code: &str, text: &str) -> Self {
+        Self::Refused { fault, text: words(code, text) }
     }
 }
 
-/// What a refusal blames.
+/// WeChat's code and text on one line, shortened and without control characters.
+pub(super) fn words(code: &str, text: &str) -> String {
+    let refusal = Refusal::new(Class::Unknown, code, text);
+    let words = [refusal.code(), refusal.text()].into_iter().filter(|it| !it.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What a refused statement or list of settlements blames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StatementFault {
-    /// The signature, the appid or the merchant number: our configuration.
+pub enum ReportFault {
+    /// The signature, the appid or the merchant number: our configuration, or our clock.
     Keys,
-    /// The merchant may not download statements.
+    /// The merchant may not have it.
     Permission,
     /// The request itself, such as a day that is too long ago.
     Request,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::payment::Heard;
-use crate::till::{CallId, LaneView, NewPayment, NewRefund, Refusal, Trouble};
+use crate::payment::{Heard, RefundNotice};
+use crate::till::{CallId, LaneView, NewPayment, NewRefund, NoticeRefused, Refusal, Trouble};
 use crate::words::{AuthCode, LaneId, PaymentRef, RefundRef, Tick};
 
 /// Inputs that may wait for the till: a burst of scans, answers and requests. More means that the disk hangs, and then
@@ -25,6 +25,8 @@ pub enum Input {
     Refund(Box<NewRefund>, oneshot::Sender<Result<bool, Refusal>>),
     /// Somebody has seen how a refund ended.
     AcknowledgeRefund(RefundRef, oneshot::Sender<Result<(), Refusal>>),
+    /// WeChat told by itself what became of a refund: whether that is new.
+    RefundNotice(Box<RefundNotice>, oneshot::Sender<Result<bool, NoticeRefused>>),
     /// A scanner read a payment code.
     Scan {
         /// Where.
@@ -205,6 +207,14 @@ impl Desk {
     /// As [`Desk::collect`].
     pub async fn acknowledge_refund(&self, reference: RefundRef) -> Result<Result<(), Refusal>, DeskError> {
         self.ask(|reply| Input::AcknowledgeRefund(reference, reply)).await
+    }
+
+    /// Hands on a notification; true when it is new. It is on disk when this returns without an error.
+    ///
+    /// # Errors
+    /// As [`Desk::collect`].
+    pub async fn notice(&self, notice: RefundNotice) -> Result<Result<bool, NoticeRefused>, DeskError> {
+        self.ask(|reply| Input::RefundNotice(Box::new(notice), reply)).await
     }
 
     /// What the till last told.

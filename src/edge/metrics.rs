@@ -33,6 +33,8 @@ pub struct Metrics {
     calls: Family<Words<2>, Counter>,
     call_seconds: Family<Words<1>, Histogram, fn() -> Histogram>,
     distrust: Family<Words<1>, Counter>,
+    notices: Family<Words<1>, Counter>,
+    refused_notices: Family<Words<1>, Counter>,
     scans: Family<Words<1>, Counter>,
     scanner_up: Family<[(&'static str, String); 2], Gauge>,
     display_up: Family<[(&'static str, String); 2], Gauge>,
@@ -63,6 +65,8 @@ impl Metrics {
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(call_seconds),
             distrust: Family::default(),
+            notices: Family::default(),
+            refused_notices: Family::default(),
             scans: Family::default(),
             scanner_up: Family::default(),
             display_up: Family::default(),
@@ -86,6 +90,9 @@ impl Metrics {
             new.call_seconds.clone(),
         );
         registry.register("distrusted_replies", "Replies that were not believed, by reason", new.distrust.clone());
+        registry.register("notifications", "Notifications that were acknowledged, by outcome", new.notices.clone());
+        let help = "Notifications that were not acknowledged, by reason";
+        registry.register("refused_notifications", help, new.refused_notices.clone());
         registry.register("scans", "Complete scans, by what became of them", new.scans.clone());
         registry.register("scanner_up", "1 while the scanner is connected", new.scanner_up.clone());
         registry.register("display_up", "1 while the display is connected", new.display_up.clone());
@@ -147,6 +154,16 @@ impl Metrics {
     /// A reply was not believed.
     pub fn distrusted(&self, why: Distrust) {
         self.distrust.get_or_create(&[("reason", why.word())]).inc();
+    }
+
+    /// A notification was acknowledged: it is on disk now, or was before.
+    pub fn noticed(&self, new: bool) {
+        self.notices.get_or_create(&[("outcome", if new { "kept" } else { "repeated" })]).inc();
+    }
+
+    /// A notification was not acknowledged; `why` is a stable word.
+    pub fn notice_refused(&self, why: &'static str) {
+        self.refused_notices.get_or_create(&[("reason", why)]).inc();
     }
 
     /// A scan was complete; `verdict` is a stable word: what became of the code, or what was scanned instead.
@@ -216,6 +233,8 @@ mod tests {
         metrics.open_refunds(3);
         metrics.call(Op::Pay, "paid", Duration::from_millis(300));
         metrics.distrusted(Distrust::Unsigned);
+        metrics.noticed(true);
+        metrics.notice_refused("stale");
         metrics.scan("taken");
         metrics.scanner_up(&"1".parse().expect("a lane"), "/dev/ttyACM0", true);
         metrics.display_up(&"1".parse().expect("a lane"), "/dev/ttyUSB0", false);
@@ -235,6 +254,8 @@ mod tests {
             "shroff_gateway_calls_total{op=\"pay\",outcome=\"paid\"} 1",
             "shroff_gateway_call_duration_seconds_bucket{le=\"0.35\",op=\"pay\"} 1",
             "shroff_distrusted_replies_total{reason=\"unsigned\"} 1",
+            "shroff_notifications_total{outcome=\"kept\"} 1",
+            "shroff_refused_notifications_total{reason=\"stale\"} 1",
             "shroff_scans_total{verdict=\"taken\"} 1",
             "shroff_scanner_up{lane=\"1\",device=\"/dev/ttyACM0\"} 1",
             "shroff_display_up{lane=\"1\",device=\"/dev/ttyUSB0\"} 0",

@@ -7,4 +7,5 @@ pub mod dice;
 pub mod display;
 pub mod gateway;
 pub mod metrics;
+pub mod notify;
 pub mod scanner;

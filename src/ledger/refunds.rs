@@ -11,7 +11,7 @@ use super::refund_rows::{REFUND_VALUES, RefundRow, all, columns, one, refund};
 use super::rows;
 use super::save::{ADD_LINE, Head, MOVE_HEAD};
 use crate::payment::{Refund, RefundNote, State};
-use crate::words::{Now, OutRefundNo, PaymentRef, RefundRef, WallTime};
+use crate::words::{NoticeId, Now, OutRefundNo, PaymentRef, RefundRef, WallTime};
 
 const ADD_REFUND: &str = concat!(
     "INSERT INTO refunds (",
@@ -24,7 +24,8 @@ const ADD_REFUND: &str = concat!(
 /// What was asked for is compared, not written: a refund keeps its number and its terms for ever.
 const SAVE_REFUND: &str = "
 UPDATE refunds SET stage = ?13, leads_to = ?14, state = ?15, outcome = ?16, sends = ?17, asked = ?18, doubted = ?19,
-    refused = ?20, refused_class = ?21, err_code = ?22, err_code_des = ?23, alarm = ?24, accepted_at = ?25,
+    refused = ?20, refused_class = ?21, err_code = ?22, err_code_des = ?23, acked_at = CASE WHEN alarm IS NULL AND ?24 IS NOT NULL THEN NULL ELSE acked_at END,
+    alarm = ?24, accepted_at = ?25,
     refund_id = ?26, refunded_at = ?27, open = ?28, next_action = ?29, next_at = ?30, updated_at = ?31, seq = ?32
 WHERE refund_ref = ?1 AND out_refund_no = ?2 AND payment = ?3 AND out_trade_no = ?4 AND transaction_id = ?5
     AND amount = ?6 AND total = ?7 AND currency = ?8 AND reason = ?9 AND operator = ?10 AND supervised = ?11
@@ -35,8 +36,15 @@ const REFUNDED: &str = "SELECT coalesce(sum(amount), 0) FROM refunds WHERE payme
 const SAVE_PAYMENT: &str = "
 UPDATE payments SET refunded = ?2, state = ?3, money = ?4,
     next_action = CASE WHEN ?3 = 'refunded' THEN 'none' ELSE next_action END, updated_at = ?5, seq = ?6
-WHERE ref = ?1 AND amount = ?7 AND state IN ('paid', 'partially_refunded')";
+WHERE ref = ?1 AND amount = ?7 AND state IN ('paid', 'partially_refunded', 'refunded')";
 
+const BY_NUMBER: &str =
+    concat!("SELECT ", columns!(), ", acked_at, updated_at, seq FROM refunds WHERE out_refund_no = ?1");
+const NOTICED: &str = "
+SELECT 1 FROM journal WHERE payment = ?1 AND data ->> 'event' = 'refund_noticed' AND data ->> 'notice_id' = ?2";
+const NOTIFY_URL: &str = "
+SELECT data ->> 'notify_url' FROM journal
+WHERE payment = ?1 AND data ->> 'event' = 'refund_requested' AND data ->> 'refund_ref' = ?2";
 const BY_NAME: &str = concat!("SELECT ", columns!(), ", acked_at, updated_at, seq FROM refunds WHERE refund_ref = ?1");
 const OF_PAYMENT: &str = concat!(
     "SELECT ",
@@ -143,6 +151,34 @@ impl Ledger {
     /// When the ledger cannot be read.
     pub fn refund(&self, reference: &RefundRef) -> Result<Option<RefundRow>, LedgerError> {
         by_name(&self.db, reference)
+    }
+
+    /// The refund with this number at WeChat.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn refund_by_number(&self, number: &OutRefundNo) -> Result<Option<RefundRow>, LedgerError> {
+        one(&mut *self.db.prepare_cached(BY_NUMBER)?, [number.as_str()])
+    }
+
+    /// Whether the notification `id` about a refund of `payment` was kept before.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn was_noticed(&self, payment: &PaymentRef, id: &NoticeId) -> Result<bool, LedgerError> {
+        Ok(self.db.prepare_cached(NOTICED)?.exists([payment.as_str(), id.as_str()])?)
+    }
+
+    /// Where WeChat was asked to tell how this refund of `payment` ended. The journal knows: it is one of the terms the
+    /// refund is repeated with, whatever the configuration says by now.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn notify_url(&self, payment: &PaymentRef, refund: &RefundRef) -> Result<Option<String>, LedgerError> {
+        let mut statement = self.db.prepare_cached(NOTIFY_URL)?;
+        let told: Option<Option<String>> =
+            statement.query_row([payment.as_str(), refund.as_str()], |row| row.get(0)).optional()?;
+        Ok(told.flatten())
     }
 
     /// All refunds of a payment, oldest first.

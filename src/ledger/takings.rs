@@ -111,7 +111,7 @@ pub struct Unresolved {
     pub created_at: WallTime,
 }
 
-/// A business day, from midnight to midnight UTC+8.
+/// A business day, from midnight to midnight UTC+8, or several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Takings {
     /// What moved, the finest way it can be told apart.
@@ -134,10 +134,18 @@ impl Reader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn takings(&self, day: Day) -> Result<Takings, LedgerError> {
+        self.takings_of(day, day)
+    }
+
+    /// The same of all days from `from` to `to`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn takings_of(&self, from: Day, to: Day) -> Result<Takings, LedgerError> {
         let db = self.db();
         let _moment = db.unchecked_transaction()?;
         let mut takings = Takings::default();
-        let span = (day.begin(), day.end());
+        let span = (from.begin(), to.end());
         takings.add_sales(db, span)?;
         takings.add_unresolved(db, UNSETTLED, span.1)?;
         takings.add_not_paid(db, span)?;

@@ -56,6 +56,8 @@ pub struct Terms {
     pub amount: Money,
     /// What the payer reads; none when it stands in for a reversal.
     pub reason: Option<String>,
+    /// Where the gateway tells how it ended, beside being asked.
+    pub notify_url: Option<String>,
 }
 
 impl Ask {

@@ -2,6 +2,7 @@
 //! said. Neither clock nor network is in it, so that the daemon and the simulation run the same till.
 
 mod lane;
+mod notices;
 mod refunds;
 mod requests;
 mod wakes;
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 pub use lane::LaneView;
+pub use notices::{NoticeRefused, Noticed};
 pub use refunds::{NewRefund, Returned};
 pub use requests::{Collected, NewPayment, Refusal, ScanVerdict};
 
@@ -45,6 +47,8 @@ pub struct Settings {
     pub description: String,
     /// A refund of more, in the currency's smallest unit, needs the supervisor. None: no refund does.
     pub operator_max: Option<u64>,
+    /// Where WeChat is to tell how refunds end. None: it is only asked.
+    pub notify_url: Option<String>,
 }
 
 /// The till.

@@ -45,7 +45,7 @@ pub struct Returned {
 /// The refunds with something left to do.
 #[derive(Debug, Default)]
 pub(super) struct Refunds {
-    live: BTreeMap<RefundRef, Refund>,
+    pub(super) live: BTreeMap<RefundRef, Refund>,
     wakes: Wakes<RefundRef>,
     /// Found at start and not asked about yet.
     strangers: VecDeque<RefundRef>,
@@ -69,6 +69,12 @@ impl Refunds {
 
     pub(super) fn strangers(&self) -> usize {
         self.strangers.len()
+    }
+
+    /// Takes one that was found at start out of the line. Says whether it stood there.
+    pub(super) fn take_stranger(&mut self, reference: &RefundRef) -> bool {
+        let at = self.strangers.iter().position(|stranger| stranger == reference);
+        at.and_then(|at| self.strangers.remove(at)).is_some()
     }
 
     pub(super) fn next_stranger(&mut self) -> Option<RefundRef> {
@@ -128,8 +134,9 @@ impl Till {
             created_at: now.wall,
         };
         self.refunds.note_earlier_calls(&others, now.tick);
+        let notify_url = self.settings.notify_url.clone();
         let cx = self.refund_context(&facts.out_trade_no, now);
-        let step = Refund::request(facts, &cx);
+        let step = Refund::request(facts, notify_url, &cx);
         let out = self.commit_refund(step, now)?.into_iter().collect();
         Ok(Ok(Returned { new: true, out }))
     }
@@ -198,13 +205,14 @@ impl Till {
         self.refunds.note_earlier_calls(&others, now.tick);
         let found = Refund::found(&row.record, now.tick);
         let refund = found.map_err(|error| LedgerError::Damaged(error.to_string()))?;
+        let refund = refund.telling(self.ledger.notify_url(&row.record.facts.payment, reference)?);
         let cx = self.refund_context(&refund.facts().out_trade_no, now);
         let step = refund.recover(&cx);
         step.map(|step| self.commit_refund(step, now)).transpose().map(Option::flatten)
     }
 
     /// Keeps a step, then puts the refund where it belongs and hands out its call.
-    fn commit_refund(&mut self, step: RefundStep, now: Now) -> Result<Option<Outgoing>, LedgerError> {
+    pub(super) fn commit_refund(&mut self, step: RefundStep, now: Now) -> Result<Option<Outgoing>, LedgerError> {
         let (refund, call) = step.commit(&mut self.ledger)?;
         let reference = refund.facts().reference.clone();
         if call.as_ref().is_some_and(|call| call.ask.op() == Op::Refund) {
@@ -213,8 +221,10 @@ impl Till {
         let outgoing = call.map(|call| self.launch(About::Refund(reference.clone()), call));
         self.refunds.wakes.set(&reference, refund.wakes());
         if refund.is_at_rest() {
-            self.refunds.settled.push(refund.state());
-            self.refunds.live.remove(&reference);
+            // What is told about one that was settled before does not settle it again.
+            if self.refunds.live.remove(&reference).is_some() {
+                self.refunds.settled.push(refund.state());
+            }
         } else {
             self.refunds.live.insert(reference, refund);
         }
@@ -268,7 +278,7 @@ impl Till {
         Money::new(amount, total.currency()).map_err(|_| Refusal::AmountTooLarge)
     }
 
-    fn refund_context(&mut self, order: &OutTradeNo, now: Now) -> RefundContext<'_> {
+    pub(super) fn refund_context(&mut self, order: &OutTradeNo, now: Now) -> RefundContext<'_> {
         let luck = self.luck.draw();
         RefundContext { now, policy: &self.settings.policy, luck, free_at: self.refunds.free_at(order) }
     }

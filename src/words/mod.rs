@@ -13,8 +13,8 @@ pub use day::{Day, DayError};
 pub use language::{Language, LanguageError};
 pub use money::{Currency, CurrencyError, Money, MoneyError};
 pub use names::{
-    AppId, ClientRef, LaneId, MerchantId, NameError, OutRefundNo, OutTradeNo, PaymentRef, RefundId, RefundRef,
-    TerminalId, TransactionId,
+    AppId, ClientRef, LaneId, MerchantId, NameError, NoticeId, OutRefundNo, OutTradeNo, PaymentRef, RefundId,
+    RefundRef, TerminalId, TransactionId,
 };
 pub use secret::Secret;
 pub use time::{Now, Tick, WallTime};

@@ -90,6 +90,10 @@ name! {
     TransactionId, "a transaction_id", 1..=32, "letters, digits, _ and -", order_char
 }
 name! {
+    /// What the gateway calls a notification.
+    NoticeId, "a notification's id", 1..=64, "letters, digits, _ and -", order_char
+}
+name! {
     /// The terminal's name: it starts every `out_trade_no` and is sent as `device_info`.
     TerminalId, "a terminal id", 1..=8, "letters and digits", |c| c.is_ascii_alphanumeric()
 }

@@ -77,6 +77,7 @@ fn the_example_is_a_configuration_and_so_is_everything_it_offers() {
     assert_eq!(config.displays.len(), 1);
     assert!(config.api.tcp.is_some() && config.api.supervisor.is_some());
     assert_eq!(config.refund.operator_max, Some(50_000));
+    assert!(config.notify.url.is_some() && config.notify.listen.is_some());
     assert!(config.gateway.sub_mch_id.is_some() && config.gateway.extra_roots.is_some());
     let v3 = all_switched_on(EXAMPLE).replace("api = \"v2\"", "api = \"v3\"");
     let GatewayApi::V3(v3) = shop.load(&v3).expect("the same for v3").gateway.api else { panic!("v3 was asked for") };
@@ -105,6 +106,40 @@ fn v3_needs_a_pair_that_can_sign_a_key_of_32_and_a_category() {
         format!("{SMALLEST_V3}platform_public_key_file = \"key.pem\"\nplatform_public_key_id = \"PUB_KEY_ID_1\"\n");
     shop.write("key.pem", &elliptic.public_key_pem(), 0o644);
     shop.refuses(&public, &["gateway.v3.platform_public_key_file", "an RSA public key"]);
+}
+
+#[test]
+fn an_address_for_notifications_is_one_from_outside_and_the_door_is_not() {
+    let shop = Shop::new();
+    shop.write_all_secrets();
+    let real = SMALLEST.replace("http://127.0.0.1:9", "https://apihk.mch.weixin.qq.com")
+        + "client_cert_file = \"apiclient_cert.pem\"\nclient_key_file = \"apiclient_key.pem\"\n";
+    let with = |notify: &str| format!("{real}[notify]\n{notify}\n");
+    assert_eq!(
+        shop.load(&real).expect("loads").notify,
+        shroff::config::Notify::default(),
+        "off unless it is asked for"
+    );
+    let url = "url = \"https://till.dining-hall.hk/wechatpay/refunds\"";
+    for listen in ["127.0.0.1:8752", "192.168.1.20:8752", "10.1.2.3:8752", "[::1]:8752", "[fd12::1]:8752"] {
+        let notify = shop.load(&with(&format!("{url}\nlisten = \"{listen}\""))).expect("loads").notify;
+        assert_eq!(notify.listen.map(|it| it.to_string()).as_deref(), Some(listen));
+        assert_eq!(notify.url.map(|it| it.path().to_owned()).as_deref(), Some("/wechatpay/refunds"));
+    }
+    for listen in ["0.0.0.0:8752", "[::]:8752", "8.8.8.8:8752", "127.0.0.1", "localhost:8752"] {
+        shop.refuses(&with(&format!("{url}\nlisten = \"{listen}\"")), &["notify.listen", listen]);
+    }
+    shop.refuses(&with("listen = \"127.0.0.1:8752\""), &["notify.url is not set", "notify.listen is set"]);
+    for (url, may) in [
+        ("https://127.0.0.1/n", "reaches from outside"),
+        ("https://shop.hk", "a path of its own"),
+        ("https://shop.hk/n?a=b", "without parameters"),
+        ("https://pay.example.com/n", "not one out of a document's example"),
+    ] {
+        shop.refuses(&with(&format!("url = \"{url}\"")), &["notify.url", url, may]);
+    }
+    let simulator = format!("{SMALLEST}[notify]\nurl = \"http://127.0.0.1:8752/n\"\n");
+    assert!(shop.load(&simulator).expect("a simulator reaches this machine").notify.url.is_some());
 }
 
 #[test]

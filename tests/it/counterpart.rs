@@ -13,7 +13,7 @@ use shroff::payment::{Answer, Ask, Call, Op, Order, Terms};
 use shroff::words::{Language, Money, Secret, WallTime};
 
 /// The key both sides know.
-const KEY: &str = "quickpay-terminal-fixture-000196";
+pub(crate) const KEY: &str = "quickpay-terminal-fixture-000196";
 
 /// What a reply says. A test changes one fact and asks what becomes of it.
 #[derive(Clone)]
@@ -117,6 +117,7 @@ pub(crate) fn terms() -> Terms {
         out_refund_no: TRUE.out_refund_no.parse().expect("a refund number"),
         amount: Money::new(1200, "HKD".parse().expect("a currency")).expect("an amount"),
         reason: Some("wrong dish".to_owned()),
+        notify_url: None,
     }
 }
 

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use sha1::{Digest as _, Sha1};
 use shroff::dialect::v2::SignType;
 use shroff::dialect::{
-    Announced, Dialect, Distrust, HttpReply, HttpRequest, NoStatement, Proof, Stamp, StatementFault, StatementHead,
+    Announced, Dialect, Distrust, HttpReply, HttpRequest, NoStatement, Proof, ReportFault, Stamp, StatementHead,
     Statements, Warrant,
 };
 use shroff::edge::gateway::{Doubt, DownloadError, Fetched, Gateway, NoAnswer, NotSent, Progress, Statement};
@@ -107,7 +107,7 @@ async fn words_in_a_files_place_say_why_there_is_none() {
     for (text, none) in [
         ("No Bill Exist", NoStatement::Empty),
         ("Bill Creating", NoStatement::NotReady),
-        ("SIGN ERROR", NoStatement::refused(StatementFault::Keys, "", "SIGN ERROR")),
+        ("SIGN ERROR", NoStatement::refused(ReportFault::Keys, "", "SIGN ERROR")),
     ] {
         for body in [says(text).into_bytes(), pack(says(text).as_bytes())] {
             let (outcome, written, _) = fetch(&gateway(&config(&good(&body).await.url()))).await;
@@ -303,7 +303,7 @@ async fn the_simulated_gateways_statement_is_fetched_and_its_words_are_understoo
     let stranger = gateway_in(&config(&format!("http://{}", sim.http())), Arc::new(v2(SignType::Md5)));
     let mut file = tempfile::tempfile().expect("a file");
     let outcome = stranger.statement(today, &mut file, &mut |_| ()).await.expect("a word");
-    let keys = matches!(&outcome, Fetched::None(NoStatement::Refused { fault: StatementFault::Keys, .. }));
+    let keys = matches!(&outcome, Fetched::None(NoStatement::Refused { fault: ReportFault::Keys, .. }));
     assert!(keys, "{outcome:?}");
     sim.stop().await.expect("it stops");
 }
@@ -401,7 +401,7 @@ impl Statements for Signed {
         Ok(None)
     }
 
-    fn read_none(&self, _: &HttpReply) -> Result<NoStatement, Distrust> {
+    fn read_none(&self, _: &HttpReply, _: &Proof<'_>) -> Result<NoStatement, Distrust> {
         Ok(NoStatement::Empty)
     }
 }

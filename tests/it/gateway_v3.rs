@@ -107,6 +107,7 @@ async fn everything_that_is_said_is_understood_and_answered() {
         out_refund_no: number.parse().expect("a refund number"),
         amount: known.amount,
         reason: Some("wrong dish".to_owned()),
+        notify_url: None,
     };
     let (ours, nobodys) = (terms("T01K7Q2M9XB00000001F"), terms("T01K7Q2M9XB00000002F"));
     let slow = Deed::RefundFate { refund: RefundWord::Arrives, after_ms: 3_600_000 };
@@ -259,4 +260,38 @@ async fn errors_that_nobody_signed_prove_nothing_over_the_wire_too() {
     let poor = "130101000000000001".parse().expect("a code");
     let refused = way.exchange(&Call { order: numbered(2), ask: Ask::Pay(poor) }).await;
     assert_eq!(refused.result, Ok(Answer::Pay(PayAnswer::Failed { request_error: false })));
+}
+
+#[tokio::test]
+async fn in_public_key_mode_the_gateway_signs_with_the_key_that_is_asked_for() {
+    let world = World::open().await;
+    let dialect = || {
+        let id = sim::Running::PUBLIC_KEY_ID;
+        world.dialect().with_public_key(id, &world.bytes("pub_key.pem")).expect("a public key")
+    };
+    let way = Gateway::new(&world.config(), Arc::new(dialect()), Clock::start(), Dice).expect("a gateway");
+    assert!(is_paid(&world.pays(&way, 1).await));
+    assert_eq!(world.gateway.lists(), 0, "nothing had to be fetched");
+    // Certificates change as they like, and a reply by the wrong key is refused all the same.
+    world.gateway.rotate().expect("a new key");
+    assert!(is_paid(&way.exchange(&Call { order: numbered(1), ask: Ask::Query }).await));
+    for (forgery, why) in [
+        (Forgery::WrongSign, Distrust::BadSignature),
+        (Forgery::Probe, Distrust::BadSignature),
+        (Forgery::NoSign, Distrust::Unsigned),
+        (Forgery::Replayed, Distrust::Stale),
+    ] {
+        world.gateway.add(Rule::once(Op::Query, forgery.clone()));
+        let asked = way.exchange(&Call { order: numbered(1), ask: Ask::Query }).await;
+        assert_eq!(asked.result, Err(Doubt::Distrust(why)), "{forgery:?}");
+    }
+    // A key under the same id that is not the platform's.
+    let other = crate::counterpart_v3::Pair::new(&[0x0a, 0x02]);
+    let public = rcgen::KeyPair::from_pem(&other.key_pem).expect("a key").public_key_pem();
+    let wrong = world.dialect().with_public_key(sim::Running::PUBLIC_KEY_ID, public.as_bytes()).expect("a public key");
+    let config = GatewayConfig { keys_file: None, ..world.config() };
+    let way = Gateway::new(&config, Arc::new(wrong), Clock::start(), Dice).expect("a gateway");
+    let asked = way.exchange(&Call { order: numbered(1), ask: Ask::Query }).await;
+    assert_eq!(asked.result, Err(Doubt::Distrust(Distrust::BadSignature)));
+    world.saw_no_violation();
 }

@@ -49,7 +49,7 @@ fn a_refunds_step_gives_no_call_when_the_save_failed() {
         supervised: false,
         created_at: at(1).wall,
     };
-    let step = Refund::request(facts, &cx);
+    let step = Refund::request(facts, None, &cx);
     assert_eq!(step.commit(&mut Broken).expect_err("nothing was kept"), "the disk is full");
 }
 
@@ -210,6 +210,7 @@ fn till_over(ledger: Ledger) -> Till {
         amount_max: 5_000_000,
         description: "Dining Hall".into(),
         operator_max: None,
+        notify_url: None,
     };
     Till::open(ledger, settings, 1, at(0)).expect("a till")
 }

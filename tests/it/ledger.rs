@@ -31,6 +31,7 @@ fn open(path: &Path) -> Till {
         amount_max: 5_000_000,
         description: "Dining Hall".into(),
         operator_max: None,
+        notify_url: None,
     };
     Till::open(Ledger::open(path, birth).expect("it opens"), settings, 1, at(0)).expect("a till")
 }

@@ -146,6 +146,7 @@ impl Story {
             amount_max: 5_000_000,
             description: "Dining Hall".into(),
             operator_max: None,
+            notify_url: None,
         };
         let ledger = self.disk.take().expect("a disk");
         self.till = Some(Till::open(ledger, settings, 1, self.at()).expect("the till opens"));

@@ -100,7 +100,8 @@ fn a_direct_merchant_does_not_believe_a_reply_about_somebodys_sub_merchant() {
 #[test]
 fn an_error_in_a_statements_place_is_read_unsigned_and_a_wrong_signature_is_no_hearsay() {
     let gateway = V2Counterpart::new(SignType::Md5);
-    let told = |reply: &HttpReply| gateway.dialect().statements().expect("statements").read_none(reply);
+    let told =
+        |reply: &HttpReply| gateway.dialect().statements().expect("statements").read_none(reply, &gateway.proof());
     assert_eq!(told(&gateway.failure("No Bill Exist")), Ok(NoStatement::Empty));
     assert_eq!(told(&gateway.failure("Bill Creating")), Ok(NoStatement::NotReady));
     let signed = gateway.reply(&[("return_code", "FAIL"), ("return_msg", "No Bill Exist")]);

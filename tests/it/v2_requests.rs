@@ -109,6 +109,18 @@ fn a_refund_in_place_of_a_reversal_gives_no_reason_and_a_long_one_is_cut_between
 }
 
 #[test]
+fn a_refund_says_where_its_end_is_to_be_told_if_that_is_wanted() {
+    let gateway = V2Counterpart::new(SignType::HmacSha256);
+    let url = |notify_url: Option<&str>| {
+        let terms = Terms { notify_url: notify_url.map(str::to_owned), ..terms() };
+        fields(&gateway, order(), Ask::Refund(terms)).remove("notify_url")
+    };
+    assert_eq!(url(None), None);
+    let wanted = "https://till.dining-hall.hk/wechatpay/refunds";
+    assert_eq!(url(Some(wanted)).as_deref(), Some(wanted));
+}
+
+#[test]
 fn a_question_about_a_refund_names_it_and_nothing_that_would_be_ignored() {
     let gateway = V2Counterpart::new(SignType::Md5);
     let order = Order { transaction_id: Some(TRUE.transaction_id.parse().expect("a number")), ..order() };

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use shroff::dialect::{Distrust, HttpReply, Merchant, Proof};
+use shroff::dialect::{Distrust, HttpReply, Merchant, Proof, ReportFault, Settled, Settling};
 use shroff::payment::Op;
 use shroff::payment::answer::{
     Answer, Class, PayAnswer, QueryAnswer, RefundAnswer, RefundQueryAnswer, RefundRefusal, ReverseAnswer,
     ReverseRefusal,
 };
-use shroff::words::WallTime;
+use shroff::words::{Day, WallTime};
 
 use crate::counterpart::{Counterpart, TRUE, call, merchant};
 use crate::counterpart_v3::{MERCHANT, NEXT_PLATFORM, NOW, PLATFORM, V3Counterpart, good, signed, v3};
@@ -238,5 +238,87 @@ fn in_public_key_mode_a_reply_names_the_key_instead_of_a_certificate() {
     let read = |reply: &HttpReply| gateway.dialect().read(&call(Op::Pay), reply, &proof);
     for reply in [reply, gateway.paid(Op::Pay, &TRUE)] {
         assert!(matches!(read(&reply), Ok(Answer::Pay(PayAnswer::Paid(_)))));
+    }
+}
+
+/// A page as the guide has it.
+const SETTLED: &str = r#"{"data":[{"batch_id":"20261120003","settlement_date":"20261120","trade_start_date":"20261118","trade_end_date":"20261119","amount":{"settled":87000,"unsettle":0,"currency":"HKD","pay":90000,"refund":2000,"net":88000,"fee":1000},"wallet_region":"CHINA_HONGKONG","split_amount":{"settled":1,"unsettle":1,"currency":"HKD","pay":1,"refund":1}}],"total_count":1,"offset":0,"limit":10}"#;
+
+fn settled(which: Settling, reply: &HttpReply) -> Result<Settled, Distrust> {
+    let gateway = V3Counterpart::new();
+    gateway.dialect().settlements().expect("settlements").read(which, reply, &gateway.proof())
+}
+
+fn in_november() -> Settling {
+    let day = |text: &str| text.parse::<Day>().expect("a day");
+    Settling::Paid { from: day("2026-11-01"), to: day("2026-11-20") }
+}
+
+#[test]
+fn a_page_of_settlements_is_read_signed_and_for_the_days_that_were_asked_for() {
+    let read = |text: &str| settled(in_november(), &good(200, text.to_owned()));
+    let Ok(Settled::Page(page)) = read(SETTLED) else { unreachable!("{:?}", read(SETTLED)) };
+    let batch = &page.batches[0];
+    assert_eq!((page.total, batch.id.as_str(), batch.wallet.as_str()), (1, "20261120003", "CHINA_HONGKONG"));
+    let days = [batch.settled_on.expect("a day"), batch.traded_from, batch.traded_to].map(|day| day.to_string());
+    assert_eq!(days, ["2026-11-20", "2026-11-18", "2026-11-19"]);
+    assert_eq!((batch.paid, batch.refunded, batch.net, batch.fee), (90_000, 2_000, 88_000, 1_000));
+    assert!((batch.settled, batch.unsettled, batch.currency.code()) == (87_000, 0, "HKD") && batch.adds_up());
+    // v2 is seen to write a refund with a minus sign and days with dashes.
+    let other = SETTLED.replace("\"refund\":2000", "\"refund\":-2000").replace("\"20261118\"", "\"2026-11-18\"");
+    assert_eq!(read(&other), read(SETTLED));
+    let Ok(Settled::Page(odd)) = read(&SETTLED.replace("\"net\":88000", "\"net\":-88000")) else { unreachable!() };
+    assert!(!odd.batches[0].adds_up());
+    for none in
+        [r#"{"total_count":0}"#, r#"{"data":null,"total_count":0}"#, r#"{"data":[],"total_count":0,"offset":1}"#]
+    {
+        assert!(matches!(read(none), Ok(Settled::Page(page)) if page.total == 0 && page.batches.is_empty()));
+    }
+    // What waits has no number and no day of payout, and may be of any day.
+    let waiting = SETTLED.replace("\"20261120003\"", "\"\"").replace("\"20261120\"", "\"\"");
+    assert!(matches!(settled(Settling::Open, &good(200, waiting.clone())), Ok(Settled::Page(_))));
+    let others = Err(Distrust::Malformed("settlements of days that were not asked for"));
+    assert_eq!(read(&waiting), others);
+    assert_eq!(read(&SETTLED.replace("\"20261120\"", "\"20261121\"")), others);
+}
+
+#[test]
+fn settlements_that_are_not_understood_or_not_signed_are_not_believed() {
+    let read = |reply: &HttpReply| settled(in_november(), reply);
+    for (from, to) in [
+        ("\"HKD\",\"pay\"", "\"XXX\",\"pay\""),
+        ("20261119", "20261131"),
+        ("20261119", "20261117"),
+        ("\"pay\":90000", "\"pay\":-90000"),
+        ("\"pay\":90000", "\"pay\":900.5"),
+        ("\"pay\":90000", "\"pay\":\"90000\""),
+        ("\"pay\":90000", "\"pay\":90000,\"pay\":1"),
+        ("\"fee\":1000", "\"tip\":1000"),
+        ("\"total_count\":1", "\"total\":1"),
+    ] {
+        assert!(SETTLED.contains(from), "{from}");
+        let answer = read(&good(200, SETTLED.replacen(from, to, 1)));
+        assert!(matches!(answer, Err(Distrust::Malformed(_))), "{to}: {answer:?}");
+    }
+    let gateway = V3Counterpart::new();
+    let page = good(200, SETTLED.to_owned());
+    assert_eq!(read(&gateway.unsigned(good(200, SETTLED.to_owned()))), Err(Distrust::Unsigned));
+    assert_eq!(read(&gateway.forged(page)), Err(Distrust::BadSignature));
+    let old = WallTime::from_millis(NOW.millis() - 301_000);
+    assert_eq!(read(&signed(&PLATFORM, 200, SETTLED.to_owned(), old)), Err(Distrust::Stale));
+    for status in [201, 202, 204] {
+        assert_eq!(read(&good(status, SETTLED.to_owned())), Err(Distrust::Status(status)));
+    }
+    let portal = HttpReply { status: 302, headers: Vec::new(), body: b"<html></html>".to_vec() };
+    assert_eq!(read(&portal), Err(Distrust::Status(302)));
+    let error = r#"{"code":"NO_AUTH","message":"no"}"#.to_owned();
+    for reply in [good(403, error.clone()), gateway.unsigned(good(403, error.clone()))] {
+        let told = Ok(Settled::Refused { fault: ReportFault::Permission, text: "NO_AUTH no".to_owned() });
+        assert_eq!(read(&reply), told);
+    }
+    assert_eq!(read(&gateway.forged(good(403, error))), Err(Distrust::BadSignature));
+    for body in ["", "{}", "<html></html>", SETTLED] {
+        let ill = HttpReply { status: 502, headers: Vec::new(), body: body.as_bytes().to_vec() };
+        assert_eq!(read(&ill), Err(Distrust::Status(502)), "{body}");
     }
 }

@@ -1,7 +1,9 @@
 //! Requests of v3, byte for byte.
 
 use shroff::dialect::v3::{Signer, SignerError, V3};
-use shroff::dialect::{Dialect, HttpRequest, Merchant, Platform, PlatformKeys, Stamp};
+use shroff::dialect::{
+    Dialect, HttpRequest, Merchant, Platform, PlatformKeys, Settlements, Settling, Stamp, Statements,
+};
 use shroff::payment::{Ask, Call, Order, Terms};
 use shroff::words::{Secret, WallTime};
 
@@ -34,6 +36,10 @@ fn body(request: &HttpRequest) -> &str {
 
 /// The gateway's look at a request: the header's form, and the signature over the bytes on the wire.
 fn assert_signed(request: &HttpRequest) {
+    assert_signed_in(request, "zh-HK");
+}
+
+fn assert_signed_in(request: &HttpRequest, language: &str) {
     let authorization =
         header(request, "authorization").strip_prefix("WECHATPAY2-SHA256-RSA2048 ").expect("the scheme");
     let field = |name: &str| {
@@ -53,7 +59,7 @@ fn assert_signed(request: &HttpRequest) {
     let signature = base64::engine::general_purpose::STANDARD.decode(field("signature")).expect("Base64");
     assert!(keys.get(&MERCHANT.serial).expect("the merchant's").signed(message.as_bytes(), &signature));
     for (name, value) in
-        [("accept", "application/json"), ("content-type", "application/json"), ("accept-language", "zh-HK")]
+        [("accept", "application/json"), ("content-type", "application/json"), ("accept-language", language)]
     {
         assert_eq!(header(request, name), value);
     }
@@ -149,6 +155,17 @@ fn an_order_is_named_by_wechats_number_once_that_is_known() {
             ),
         ),
         (
+            known.clone(),
+            Ask::Refund(Terms { notify_url: Some("https://till.hk/n".to_owned()), reason: None, ..terms() }),
+            "POST",
+            "/v3/global/refunds",
+            concat!(
+                r#"{"sp_appid":"wx2421b1c4370ec43b","sp_mchid":"10000100","sub_mchid":"452532745","#,
+                r#""transaction_id":"4200000065201803063807324676","out_refund_no":"T01K7Q2M9XB00000002F","#,
+                r#""amount":{"refund":1200,"total":8800,"currency":"HKD"},"notify_url":"https://till.hk/n"}"#
+            ),
+        ),
+        (
             known,
             Ask::RefundQuery { terms: terms(), offset: 10 },
             "GET",
@@ -187,4 +204,68 @@ fn a_key_and_a_certificate_that_are_no_pair_do_not_sign() {
     let elliptic = rcgen::KeyPair::generate().expect("a key").serialize_pem();
     assert_eq!(new(&key(&elliptic), &other.cert_pem), Err(SignerError::Key));
     assert_eq!(format!("{:?}", Signer::new(&key(&other.key_pem), other.cert_pem.as_bytes())), "Ok(Signer(0A01))");
+}
+
+#[test]
+fn a_statement_is_asked_for_by_its_day_and_packed_by_the_header() {
+    let day = "2026-03-02".parse().expect("a day");
+    for (merchant, packed, path, encoding) in [
+        (merchant(), true, "/v3/global/statements?date=20260302&sp_mchid=10000100&sub_mchid=452532745", "gzip"),
+        (direct(), false, "/v3/global/statements?date=20260302&mchid=10000100", "identity"),
+    ] {
+        let request = Statements::write(&v3(merchant), day, packed, &stamp());
+        // Only the Chinese names of its columns are known.
+        assert_signed_in(&request, "zh-CN");
+        assert_eq!((request.method, request.path.as_str(), body(&request)), ("GET", path, ""));
+        assert_eq!(header(&request, "accept-encoding"), encoding);
+    }
+}
+
+#[test]
+fn settlements_are_asked_for_by_their_days_or_without_any() {
+    let day = |text: &str| text.parse().expect("a day");
+    let paid = Settling::Paid { from: day("2026-11-01"), to: day("2026-11-20") };
+    for (merchant, which, offset, path) in [
+        (
+            merchant(),
+            paid,
+            0,
+            "/v3/global/settle/settlements?sub_mchid=452532745&settle_state=SETTLED&settle_start_date=20261101&\
+             settle_end_date=20261120&offset=0&limit=10",
+        ),
+        (
+            direct(),
+            paid,
+            20,
+            "/v3/global/settle/settlements?settle_state=SETTLED&settle_start_date=20261101&settle_end_date=20261120&\
+             offset=20&limit=10",
+        ),
+        (direct(), Settling::Open, 0, "/v3/global/settle/settlements?settle_state=UNSETTLE&offset=0&limit=10"),
+    ] {
+        let request = Settlements::write(&v3(merchant), which, offset, &stamp());
+        assert_signed(&request);
+        assert_eq!((request.method, request.path.as_str(), body(&request)), ("GET", path, ""));
+    }
+}
+
+#[test]
+fn an_institution_names_its_sub_merchants_appid_and_money_is_in_its_own_unit() {
+    let sub_appid = "wx9999999999999999".parse().expect("an appid");
+    let dialect = v3(Merchant { sub_appid: Some(sub_appid), ..merchant() });
+    for (minor, currency) in [(100_u64, "JPY"), (8800, "CNY"), (1, "KRW")] {
+        let amount = shroff::words::Money::new(minor, currency.parse().expect("a currency")).expect("an amount");
+        let pay = Order { amount, attach: String::new(), ..order() };
+        let code = "134539517967686076".parse().expect("a code");
+        let request = written(&dialect, pay.clone(), Ask::Pay(code));
+        let said: serde_json::Value = serde_json::from_str(body(&request)).expect("JSON");
+        assert_eq!(said["sub_appid"], "wx9999999999999999");
+        assert_eq!(said["amount"], serde_json::json!({ "total": minor, "currency": currency }));
+        assert_eq!(said["detail"]["goods_detail"][0]["price"], minor);
+        assert!(said["detail"].is_object() && said["scene_info"].is_object() && said.get("attach").is_none());
+        assert_eq!(said["merchant_category_code"], "1001");
+        let refund = written(&dialect, pay, Ask::Refund(Terms { amount, ..terms() }));
+        let said: serde_json::Value = serde_json::from_str(body(&refund)).expect("JSON");
+        assert_eq!(said["sub_appid"], "wx9999999999999999");
+        assert_eq!(said["amount"], serde_json::json!({ "refund": minor, "total": minor, "currency": currency }));
+    }
 }

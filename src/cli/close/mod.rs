@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::exit::BadData;
 use super::landing::Landing;
-use super::shown::{amount, shop_time};
+use super::shown::{amount, shop_time, signed};
 use super::{Exit, Json, say};
 use crate::config::Local;
 use crate::edge::clock::Clock;
@@ -275,12 +275,6 @@ impl Open {
         let Self { name, client_ref, amount: minor, currency, state, .. } = self;
         [name.clone(), client_ref.clone(), amount(*minor, currency), state.clone(), since]
     }
-}
-
-/// An amount that may be less than nothing: more was given back than taken.
-fn signed(net: i128, currency: &str) -> String {
-    let shown = amount(u64::try_from(net.unsigned_abs()).unwrap_or(u64::MAX), currency);
-    if net < 0 { format!("-{shown}") } else { shown }
 }
 
 fn section(header: [&str; 5], rows: impl IntoIterator<Item = [String; 5]>) -> String {

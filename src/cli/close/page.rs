@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::super::shown::{amount, shop_time};
-use super::{Line, Summary, Sums, signed};
+use super::super::shown::{amount, shop_time, signed};
+use super::{Line, Summary, Sums};
 use crate::ledger::Tally;
 
 const STYLE: &str = include_str!("page.css");

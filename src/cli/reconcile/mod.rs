@@ -95,7 +95,7 @@ fn bar(done: u64, all: u64) -> String {
 }
 
 /// Opens the ledgers that are named, or the one of the configuration at `path`.
-fn open(path: &Path, named: &[PathBuf]) -> anyhow::Result<(Vec<LedgerRead>, Vec<Movements>)> {
+pub(super) fn open(path: &Path, named: &[PathBuf]) -> anyhow::Result<(Vec<LedgerRead>, Vec<Movements>)> {
     let files = if named.is_empty() { vec![Local::load(path)?.ledger_path] } else { named.to_vec() };
     let mut births: BTreeMap<String, String> = BTreeMap::new();
     let (mut ledgers, mut books) = (Vec::new(), Vec::new());

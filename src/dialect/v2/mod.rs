@@ -3,17 +3,18 @@
 //! Source: protocol sections 4 and 5.
 
 pub(in crate::dialect) mod codes;
+pub(in crate::dialect) mod notice;
 mod read;
 mod refund;
 mod sign;
-mod statement;
+pub(in crate::dialect) mod statement;
 mod write;
 mod xml;
 
 pub use sign::SignType;
 
 use super::{
-    Announced, Dialect, Distrust, HttpReply, HttpRequest, Merchant, NoStatement, Proof, Stamp, StatementHead,
+    Announced, Dialect, Distrust, HttpReply, HttpRequest, Merchant, NoStatement, Notices, Proof, Stamp, StatementHead,
     Statements,
 };
 use crate::payment::{Answer, Call};
@@ -47,6 +48,10 @@ impl Dialect for V2 {
     fn statements(&self) -> Option<&dyn Statements> {
         Some(self)
     }
+
+    fn notices(&self) -> Option<&dyn Notices> {
+        Some(self)
+    }
 }
 
 impl Statements for V2 {
@@ -62,7 +67,7 @@ impl Statements for V2 {
         statement::rows(tail).map(Some)
     }
 
-    fn read_none(&self, reply: &HttpReply) -> Result<NoStatement, Distrust> {
+    fn read_none(&self, reply: &HttpReply, _: &Proof<'_>) -> Result<NoStatement, Distrust> {
         self.no_statement(reply)
     }
 }

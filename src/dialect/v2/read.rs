@@ -89,7 +89,7 @@ impl V2 {
     }
 
     /// The reply must name our merchant. A `sub_appid` that was never sent decides nothing about where money went.
-    fn check_merchant(&self, fields: &Fields) -> Result<(), Distrust> {
+    pub(super) fn check_merchant(&self, fields: &Fields) -> Result<(), Distrust> {
         let merchant = &self.merchant;
         let appid = get(fields, "appid").ok_or(Distrust::Incomplete("appid"))?;
         let mch_id = get(fields, "mch_id").ok_or(Distrust::Incomplete("mch_id"))?;

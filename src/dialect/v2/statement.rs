@@ -5,7 +5,7 @@
 use super::read::get;
 use super::sign;
 use super::{V2, codes, write, xml};
-use crate::dialect::statement::{Announced, NoStatement, StatementFault, StatementHead, Warrant};
+use crate::dialect::statement::{Announced, NoStatement, ReportFault, StatementHead, Warrant};
 use crate::dialect::{Distrust, HttpReply, HttpRequest, REPLY_MAX, Stamp};
 use crate::words::Day;
 
@@ -75,8 +75,8 @@ pub(super) fn announced(head: &StatementHead<'_>) -> Result<Announced, Distrust>
     Err(Distrust::Malformed("it begins neither as a statement nor as an error"))
 }
 
-/// See [`crate::dialect::Statements::read_end`].
-pub(super) fn rows(tail: &[u8]) -> Result<u64, Distrust> {
+/// See [`crate::dialect::Statements::read_end`]. v3's summary begins with the same column.
+pub(in crate::dialect) fn rows(tail: &[u8]) -> Result<u64, Distrust> {
     let missing = Distrust::Malformed("it does not end with its summary");
     let mut lines = tail.rsplit(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let (values, names) = lines.next().zip(lines.next()).ok_or(missing)?;
@@ -104,12 +104,12 @@ fn meaning(code: &str, text: &str) -> NoStatement {
         () if is("NOBILLEXIST") || says(&["账单不存在"]) => return NoStatement::Empty,
         () if is("BILLCREATING") || says(&["账单未生成", "正在生成"]) => return NoStatement::NotReady,
         () if is("COMPRESSGZIPERROR") || is("UNCOMPRESSGZIPERROR") => return NoStatement::CannotPack,
-        () if is("NOAUTH") || lower.contains("permission") || says(&["权限"]) => StatementFault::Permission,
-        () if lower.contains("sign") || says(&["签名"]) => StatementFault::Keys,
-        () if ["appid", "mch_id", "mchid"].iter().any(|word| lower.contains(word)) => StatementFault::Keys,
-        () if ["invalid", "format", "missing"].iter().any(|word| lower.contains(word)) => StatementFault::Request,
-        () if is("PARAMERROR") || says(&["参数", "格式"]) => StatementFault::Request,
-        () => StatementFault::Gateway,
+        () if is("NOAUTH") || lower.contains("permission") || says(&["权限"]) => ReportFault::Permission,
+        () if lower.contains("sign") || says(&["签名"]) => ReportFault::Keys,
+        () if ["appid", "mch_id", "mchid"].iter().any(|word| lower.contains(word)) => ReportFault::Keys,
+        () if ["invalid", "format", "missing"].iter().any(|word| lower.contains(word)) => ReportFault::Request,
+        () if is("PARAMERROR") || says(&["参数", "格式"]) => ReportFault::Request,
+        () => ReportFault::Gateway,
     };
     NoStatement::refused(fault, code, text)
 }
@@ -117,6 +117,7 @@ fn meaning(code: &str, text: &str) -> NoStatement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::{PlatformKeys, Proof};
     use crate::words::WallTime;
 
     /// A statement of WeChat's, as the protocol's vectors have it.
@@ -136,17 +137,17 @@ mod tests {
             assert_eq!(meaning("", text), NoStatement::CannotPack, "{text}");
         }
         for text in ["SIGN ERROR", "签名错误", "appid and mch_id not match", "invalid appid", "invalid mch_id"] {
-            assert!(refused(StatementFault::Keys)(&meaning("", text)), "{text}");
+            assert!(refused(ReportFault::Keys)(&meaning("", text)), "{text}");
         }
         for text in ["当前商户号账单API权限已经关闭", "No permission"] {
-            assert!(refused(StatementFault::Permission)(&meaning("", text)), "{text}");
+            assert!(refused(ReportFault::Permission)(&meaning("", text)), "{text}");
         }
         for text in ["invalid bill_type", "data format error", "missing parameter", "invalid parameter", "参数错误"]
         {
-            assert!(refused(StatementFault::Request)(&meaning("", text)), "{text}");
+            assert!(refused(ReportFault::Request)(&meaning("", text)), "{text}");
         }
         for text in ["system error", "", "the moon is full", "系统繁忙"] {
-            assert!(refused(StatementFault::Gateway)(&meaning("", text)), "{text}");
+            assert!(refused(ReportFault::Gateway)(&meaning("", text)), "{text}");
         }
         assert_eq!(meaning("NO_BILL_EXIST", "bill"), NoStatement::Empty);
     }
@@ -155,13 +156,13 @@ mod tests {
     fn what_is_said_of_a_refusal_is_one_clean_line() {
         let told = meaning("SYSTEMERROR", "system\u{1b}[2J\r\nerror");
         let text = "SYSTEMERROR system[2Jerror".to_owned();
-        assert_eq!(told, NoStatement::Refused { fault: StatementFault::Gateway, text });
+        assert_eq!(told, NoStatement::Refused { fault: ReportFault::Gateway, text });
     }
 
     #[test]
     fn a_file_an_error_and_anything_else_are_told_apart_by_their_first_bytes() {
-        let told =
-            |status, start: &[u8]| announced(&StatementHead { status, headers: &[], start, now: WallTime::default() });
+        let proof = Proof { at: WallTime::default(), keys: &PlatformKeys::none() };
+        let told = |status, start: &[u8]| announced(&StatementHead { status, headers: &[], start, proof });
         let file = Ok(Announced::File(Warrant::Summary));
         assert_eq!(told(200, &REAL.as_bytes()[..16]), file);
         assert_eq!(told(200, "交易时间,公".as_bytes()), file);

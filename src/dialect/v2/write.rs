@@ -125,6 +125,7 @@ fn refund(fields: &mut Fields, order: &Order, terms: &Terms) {
     put(fields, "refund_fee", &terms.amount.minor().to_string());
     put(fields, "refund_fee_type", order.amount.currency().code());
     put(fields, "refund_desc", &cut(terms.reason.as_deref().unwrap_or_default(), REFUND_TEXT_BYTES));
+    put(fields, "notify_url", terms.notify_url.as_deref().unwrap_or_default());
 }
 
 /// Asks by our number alone: beside it the order's numbers would be ignored.

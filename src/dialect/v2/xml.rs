@@ -61,10 +61,18 @@ pub(super) fn carries(c: char) -> bool {
 /// # Errors
 /// When it is not in the one form described above.
 pub(super) fn parse(body: &[u8], most: usize) -> Result<Fields, Distrust> {
+    parse_in("xml", body, most)
+}
+
+/// The same of a document whose root has another name.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_in(root: &'static str, body: &[u8], most: usize) -> Result<Fields, Distrust> {
     let text = std::str::from_utf8(body).map_err(|_| Distrust::Malformed("not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::from_str(text);
-    let mut document = Document { place: Place::Before, fields: Fields::new(), most };
+    let mut document = Document { root, place: Place::Before, fields: Fields::new(), most };
     loop {
         match reader.read_event().map_err(|_| Distrust::Malformed("not well-formed XML"))? {
             Event::Start(tag) => document.open(&tag)?,
@@ -88,6 +96,7 @@ pub(super) fn parse(body: &[u8], most: usize) -> Result<Fields, Distrust> {
 
 /// A document that is being read.
 struct Document {
+    root: &'static str,
     place: Place,
     fields: Fields,
     most: usize,
@@ -116,13 +125,17 @@ impl Document {
         }
         let name = tag.name().into_inner();
         self.place = match self.place {
-            Place::Before if name == "xml" => Place::Root,
-            Place::Before => return Err(Distrust::Malformed("the root is not xml")),
+            Place::Before if name == self.root => Place::Root,
+            Place::Before => return Err(Distrust::Malformed(self.not_the_root())),
             Place::Root => Place::Field { name: self.new_name(name)?, value: Zeroizing::default() },
             Place::Field { .. } => return Err(Distrust::Malformed("a field within a field")),
             Place::Behind => return Err(Distrust::Malformed("a second root")),
         };
         Ok(())
+    }
+
+    fn not_the_root(&self) -> &'static str {
+        if self.root == "xml" { "the root is not xml" } else { "the root is not root" }
     }
 
     /// The name, if it can stand in a signature without being taken for something else, and is new.

@@ -49,7 +49,7 @@ pub(super) fn read(reply: &HttpReply, api_key: &Secret, proof: &Proof<'_>) -> Re
     let carried = open_all(&reply.body, api_key)?;
     let mut keys = carried.clone();
     keys.extend(proof.keys.clone());
-    verify(reply, &reply.body, &Proof { at: proof.at, keys: &keys })?;
+    verify(&reply.headers, &reply.body, &Proof { at: proof.at, keys: &keys })?;
     Ok(carried)
 }
 
@@ -78,7 +78,7 @@ pub(super) fn open_all(body: &[u8], api_key: &Secret) -> Result<PlatformKeys, Di
 }
 
 /// Decrypts `ciphertext`, Base64 of the text and its tag; none when anything about it is wrong.
-fn open(key: &[u8], nonce: &str, associated_data: &str, ciphertext: &str) -> Option<Vec<u8>> {
+pub(super) fn open(key: &[u8], nonce: &str, associated_data: &str, ciphertext: &str) -> Option<Vec<u8>> {
     // AES-256 and nothing else: a key of another length does not get this far.
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).ok()?);
     let nonce = Nonce::try_assume_unique_for_key(nonce.as_bytes()).ok()?;

@@ -4,8 +4,8 @@
 //! Source: protocol 2.7 and 7.4. `Request-ID` is not signed, so a number may only choose between deeds that are safe
 //! whatever is true: to ask, to wait, to ask before a refund.
 
-use crate::dialect::HttpReply;
 use crate::dialect::v2::codes;
+use crate::dialect::{HttpReply, ReportFault};
 use crate::payment::answer::{Class, RefundRefusal, ReverseRefusal};
 
 /// An error: its name, its text, the number behind it.
@@ -63,6 +63,23 @@ impl Fault<'_> {
             // To a refund this is said of the shop's account.
             "88430113" => RefundRefusal::NotEnough,
             _ => codes::refund(self.code, self.text),
+        }
+    }
+
+    /// What a statement or a list of settlements that was refused blames.
+    pub(super) fn report(&self) -> ReportFault {
+        match codes::normal(self.code).as_str() {
+            // A gateway that is ill blames nobody, whatever name it gives to it.
+            _ if self.status >= 500 || self.status == 429 => ReportFault::Gateway,
+            _ if ["270283348", "268443699"].contains(&self.number) => ReportFault::Keys,
+            "SIGNERROR" | "APPIDMCHIDNOTMATCH" | "MCHNOTEXISTS" | "MCHIDNOTEXIST" | "APPIDNOTEXIST" => {
+                ReportFault::Keys
+            }
+            _ if self.status == 401 => ReportFault::Keys,
+            "NOAUTH" => ReportFault::Permission,
+            _ if self.status == 403 => ReportFault::Permission,
+            "PARAMERROR" | "INVALIDREQUEST" => ReportFault::Request,
+            _ => ReportFault::Gateway,
         }
     }
 

@@ -4,9 +4,12 @@
 
 mod certs;
 mod codes;
+mod notice;
 mod read;
 mod refund;
+mod settlement;
 mod sign;
+mod statement;
 mod verify;
 mod write;
 
@@ -14,9 +17,12 @@ use std::sync::Arc;
 
 pub use sign::{Signer, SignerError};
 
-use super::{Dialect, Distrust, HttpReply, HttpRequest, KeyError, Merchant, Platform, PlatformKeys, Proof, Stamp};
+use super::{
+    Announced, Dialect, Distrust, HttpReply, HttpRequest, KeyError, Merchant, NoStatement, Notices, Platform,
+    PlatformKeys, Proof, Settled, Settlements, Settling, Stamp, StatementHead, Statements,
+};
 use crate::payment::{Answer, Call};
-use crate::words::Secret;
+use crate::words::{Day, Secret};
 
 /// The JSON API with one merchant's identity and keys.
 #[derive(Debug)]
@@ -55,8 +61,48 @@ impl Dialect for V3 {
         self.answer(call, reply, proof)
     }
 
+    fn notices(&self) -> Option<&dyn Notices> {
+        Some(self)
+    }
+
+    fn statements(&self) -> Option<&dyn Statements> {
+        Some(self)
+    }
+
+    fn settlements(&self) -> Option<&dyn Settlements> {
+        Some(self)
+    }
+
     fn platform(&self) -> Option<&dyn Platform> {
         Some(self)
+    }
+}
+
+impl Statements for V3 {
+    fn write(&self, day: Day, packed: bool, stamp: &Stamp) -> HttpRequest {
+        self.statement(day, packed, stamp)
+    }
+
+    fn read_head(&self, head: &StatementHead<'_>) -> Result<Announced, Distrust> {
+        statement::announced(head)
+    }
+
+    fn read_end(&self, tail: &[u8]) -> Result<Option<u64>, Distrust> {
+        Ok(statement::rows(tail))
+    }
+
+    fn read_none(&self, reply: &HttpReply, proof: &Proof<'_>) -> Result<NoStatement, Distrust> {
+        statement::none(reply, proof)
+    }
+}
+
+impl Settlements for V3 {
+    fn write(&self, which: Settling, offset: u64, stamp: &Stamp) -> HttpRequest {
+        self.settlements_request(which, offset, stamp)
+    }
+
+    fn read(&self, which: Settling, reply: &HttpReply, proof: &Proof<'_>) -> Result<Settled, Distrust> {
+        settlement::read(which, reply, proof)
     }
 }
 

@@ -41,8 +41,8 @@ pub(super) struct Body {
     trade_state_desc: Option<String>,
     pub(super) success_time: Option<String>,
     pub(super) amount: Option<Amount>,
-    code: Option<String>,
-    message: Option<String>,
+    pub(super) code: Option<String>,
+    pub(super) message: Option<String>,
 }
 
 /// Numbers stay as they were written until they are compared: a strange one is another amount, not another form.
@@ -72,7 +72,7 @@ impl V3 {
             return Err(Distrust::TooLarge);
         }
         let is_error = (400..600).contains(&reply.status);
-        match verify(reply, &reply.body, proof) {
+        match verify(&reply.headers, &reply.body, proof) {
             Err(Distrust::Unsigned) if is_error => return hearsay(op, reply),
             // A redirection is a portal or a proxy speaking, not a gateway with a wrong key.
             Err(Distrust::Unsigned) if !(200..300).contains(&reply.status) => {
@@ -187,7 +187,7 @@ impl V3 {
     }
 }
 
-fn parse(body: &[u8]) -> Result<Body, Distrust> {
+pub(super) fn parse(body: &[u8]) -> Result<Body, Distrust> {
     serde_json::from_slice(body).map_err(|_| Distrust::Malformed("no JSON object of the known form"))
 }
 
@@ -286,7 +286,7 @@ fn hearsay(op: Op, reply: &HttpReply) -> Result<Answer, Distrust> {
     })
 }
 
-fn fault<'a>(body: &'a Body, reply: &'a HttpReply) -> Fault<'a> {
+pub(super) fn fault<'a>(body: &'a Body, reply: &'a HttpReply) -> Fault<'a> {
     Fault {
         status: reply.status,
         code: get(&body.code).unwrap_or_default(),

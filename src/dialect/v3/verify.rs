@@ -5,23 +5,26 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::dialect::{Distrust, HttpReply, Proof};
+use crate::dialect::{Distrust, Proof};
 
 /// A reply may be signed so many seconds before or after it came.
 const FRESH: u64 = 300;
 /// The longest header value that is looked at: a signature of an 8192-bit key has 1368 characters.
 const VALUE_MAX: usize = 2048;
 
-/// Verifies the signature over `signed`, the reply's body or what stands for it.
+/// Header fields, names in lower case.
+pub(super) type Headers = [(String, Vec<u8>)];
+
+/// Verifies the signature in a reply's `headers` over `signed`, its body or what stands for it.
 ///
 /// # Errors
 /// [`Distrust::Unsigned`] when no header speaks of a signature at all, and what is wrong otherwise.
-pub(super) fn verify(reply: &HttpReply, signed: &[u8], proof: &Proof<'_>) -> Result<(), Distrust> {
+pub(super) fn verify(headers: &Headers, signed: &[u8], proof: &Proof<'_>) -> Result<(), Distrust> {
     const NAMES: [&str; 4] = ["wechatpay-timestamp", "wechatpay-nonce", "wechatpay-serial", "wechatpay-signature"];
-    if !NAMES.iter().any(|name| reply.headers.iter().any(|(it, _)| it == name)) {
+    if !NAMES.iter().any(|name| headers.iter().any(|(it, _)| it == name)) {
         return Err(Distrust::Unsigned);
     }
-    let [timestamp, nonce, serial, signature] = NAMES.map(|name| one(reply, name));
+    let [timestamp, nonce, serial, signature] = NAMES.map(|name| one(headers, name));
     let (timestamp, nonce, serial, signature) = (timestamp?, nonce?, serial?, signature?);
     let plain = timestamp.bytes().all(|byte| byte.is_ascii_digit());
     let seconds: i64 = timestamp.parse().ok().filter(|_| plain).ok_or(BROKEN)?;
@@ -37,8 +40,8 @@ pub(super) fn verify(reply: &HttpReply, signed: &[u8], proof: &Proof<'_>) -> Res
 const BROKEN: Distrust = Distrust::Malformed("a Wechatpay header that is missing, doubled or strange");
 
 /// The value of a header that must stand exactly once.
-fn one<'a>(reply: &'a HttpReply, name: &str) -> Result<&'a str, Distrust> {
-    let mut values = reply.headers.iter().filter(|(it, _)| it == name).map(|(_, value)| value);
+pub(super) fn one<'a>(headers: &'a Headers, name: &str) -> Result<&'a str, Distrust> {
+    let mut values = headers.iter().filter(|(it, _)| it == name).map(|(_, value)| value);
     match (values.next(), values.next()) {
         (Some(value), None) if !value.is_empty() && value.len() <= VALUE_MAX => {
             std::str::from_utf8(value).map_err(|_| BROKEN)
@@ -51,7 +54,7 @@ fn one<'a>(reply: &'a HttpReply, name: &str) -> Result<&'a str, Distrust> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::PlatformKeys;
+    use crate::dialect::{HttpReply, PlatformKeys};
     use crate::words::WallTime;
 
     #[test]
@@ -69,7 +72,7 @@ mod tests {
         for case in cases {
             let reply = reply(case);
             let at = WallTime::from_millis(case["now"].as_i64().expect("now").saturating_mul(1000));
-            let read = verify(&reply, &reply.body, &Proof { at, keys: &keys });
+            let read = verify(&reply.headers, &reply.body, &Proof { at, keys: &keys });
             assert_eq!(read.is_ok(), case["expect"] == "ok", "{} {} {read:?}", case["id"], case["why"]);
             let expected = match case["id"].as_str().expect("id") {
                 "B14" | "B24" => Some(Distrust::UnknownKey),

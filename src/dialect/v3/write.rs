@@ -99,6 +99,8 @@ struct Refund<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     reason: &'a str,
     amount: RefundAmount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notify_url: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -137,7 +139,13 @@ impl V3 {
         self.signed("GET", "/v3/global/certificates".to_owned(), Zeroizing::default(), stamp)
     }
 
-    fn signed(&self, method: &'static str, path: String, body: Zeroizing<Vec<u8>>, stamp: &Stamp) -> HttpRequest {
+    pub(super) fn signed(
+        &self,
+        method: &'static str,
+        path: String,
+        body: Zeroizing<Vec<u8>>,
+        stamp: &Stamp,
+    ) -> HttpRequest {
         let mut request = HttpRequest { method, path, headers: Vec::new(), body, needs_certificate: false };
         let authorization = self.signer.authorization(&request, self.merchant.mch_id.as_str(), stamp);
         request.headers = vec![
@@ -188,6 +196,7 @@ impl V3 {
             out_refund_no: terms.out_refund_no.as_str(),
             reason: &cut(terms.reason.as_deref().unwrap_or_default(), REFUND_TEXT_BYTES),
             amount: RefundAmount { refund: terms.amount.minor(), total, currency: order.amount.currency().code() },
+            notify_url: terms.notify_url.as_deref(),
         })
     }
 
@@ -201,7 +210,7 @@ impl V3 {
     }
 
     /// Merchant numbers are letters and digits, so nothing in them wants escaping.
-    fn query(&self) -> String {
+    pub(super) fn query(&self) -> String {
         match merchants(&self.merchant) {
             Merchants::Direct { mchid } => format!("mchid={mchid}"),
             Merchants::Institution { sp_mchid, sub_mchid } => format!("sp_mchid={sp_mchid}&sub_mchid={sub_mchid}"),

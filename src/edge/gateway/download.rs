@@ -13,7 +13,7 @@ use super::hosts::Host;
 use super::intake::{Intake, Landed, Taken};
 use super::seal::Seal;
 use super::{Gateway, lock, prepare};
-use crate::dialect::{Distrust, HttpReply, NoStatement, Stamp, StatementHead, Statements, Warrant};
+use crate::dialect::{Distrust, HttpReply, NoStatement, Proof, Stamp, StatementHead, Statements, Warrant};
 use crate::words::Day;
 
 /// The longest a download takes in all. At a hundredth of a shop's usual line it fetches a million rows.
@@ -59,10 +59,7 @@ pub enum DownloadError {
     #[error(transparent)]
     Doubt(#[from] Doubt),
     /// The dialect has no statements here.
-    #[error(
-        "statements do not come over API v3 in this version; download it from the merchant platform, or set gateway.api \
-         = \"v2\""
-    )]
+    #[error("this dialect has no statements: download it from the merchant platform")]
     Unsupported,
     /// The packed body does not unpack.
     #[error("the packed statement is damaged or cut short")]
@@ -134,6 +131,10 @@ impl Gateway {
         if matches!(outcome, Ok(Fetched::None(NoStatement::CannotPack))) {
             outcome = self.statement_once(host, day, false, file, told).await;
         }
+        let unknown = matches!(outcome, Err(DownloadError::Doubt(Doubt::Distrust(Distrust::UnknownKey))));
+        if unknown && self.renew_keys(self.clock.tick(), self.policy.query_timeout).await {
+            outcome = self.statement_once(host, day, true, file, told).await;
+        }
         let mut hosts = lock(&self.hosts);
         match &outcome {
             Err(DownloadError::Doubt(Doubt::NotSent(why))) if why.blames_host() => {
@@ -155,8 +156,9 @@ impl Gateway {
         told: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Fetched, DownloadError> {
         file.set_len(0).and_then(|()| file.rewind()).map_err(DownloadError::Disk)?;
-        let stamp = Stamp { nonce: self.dice.nonce(), time: self.clock.wall() };
         let statements = self.dialect.statements().ok_or(DownloadError::Unsupported)?;
+        self.have_keys(self.policy.query_timeout).await.map_err(Doubt::NotSent)?;
+        let stamp = Stamp { nonce: self.dice.nonce(), time: self.clock.wall() };
         let request = statements.write(day, packed, &stamp);
         let seal = Seal::new(self.clock);
         let request = prepare(&self.plain, self.url(host), request, &seal).ok_or(Doubt::NotSent(NotSent::Request))?;
@@ -168,11 +170,14 @@ impl Gateway {
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
             .collect();
+        let front = HttpReply { status, headers, body: Vec::new() };
+        self.heed(&front);
+        let headers = front.headers;
         let end_is_told = frames(&headers)?;
-        let judge = |start: &[u8]| {
-            let now = self.clock.wall();
-            statements.read_head(&StatementHead { status, headers: &headers, start, now })
-        };
+        let keys = self.keys.known();
+        // Of the moment at which the head came: a large file takes longer than a signature is fresh.
+        let proof = Proof { at: self.clock.wall(), keys: &keys };
+        let judge = |start: &[u8]| statements.read_head(&StatementHead { status, headers: &headers, start, proof });
         let expected = response.content_length();
         let mut intake = Intake::new(file, &judge);
         told(Progress { received: 0, expected });
@@ -184,8 +189,8 @@ impl Gateway {
         match intake.finish()? {
             Taken::File(landed) => whole(statements, &landed, received, end_is_told).map(Fetched::File),
             Taken::Words(body) => {
-                let reply = HttpReply { status, headers, body };
-                let none = statements.read_none(&reply).map_err(Doubt::Distrust)?;
+                let reply = HttpReply { status, headers: headers.clone(), body };
+                let none = statements.read_none(&reply, &proof).map_err(Doubt::Distrust)?;
                 Ok(Fetched::None(none))
             }
         }

@@ -9,17 +9,19 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::doubt::{self, Doubt, NoAnswer, NotSent};
+use super::doubt::{Doubt, NotSent};
 use super::hosts::Host;
-use super::seal::Seal;
-use super::{Failure, Gateway, fetch, lock, prepare};
-use crate::dialect::{Dialect, Distrust, HttpReply, Platform, PlatformKeys, Proof};
-use crate::payment::{Answer, Call};
+use super::{Gateway, lock};
+use crate::dialect::{Dialect, Distrust, HttpReply, Notices, Platform, PlatformKeys, Proof};
+use crate::payment::{Answer, Call, RefundNotice};
 use crate::words::Tick;
 
 /// A reply under an unknown key has the list fetched at most this often, or whoever forges replies would have it
 /// fetched without end.
 const ASK_APART: Duration = Duration::from_secs(60);
+/// A notification under an unknown key has it fetched more rarely still: whoever can reach the door can send one, and
+/// WeChat sends a true one again.
+const NOTICE_APART: Duration = Duration::from_secs(600);
 
 /// The keys and their file.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub(super) struct Keys {
 struct Asked {
     came: Option<Tick>,
     for_unknown: Option<Tick>,
+    for_notice: Option<Tick>,
 }
 
 impl Asked {
@@ -44,6 +47,16 @@ impl Asked {
         let may = self.for_unknown.is_none_or(|at| now.since(at) >= ASK_APART);
         if may {
             self.for_unknown = Some(now);
+        }
+        may
+    }
+
+    /// Whether a notification under an unknown key may. Anybody can send one, so it has a count of its own: whoever
+    /// sends them without end must not take from replies what they may ask for.
+    fn may_ask_for_notice(&mut self, now: Tick) -> bool {
+        let may = self.for_notice.is_none_or(|at| now.since(at) >= NOTICE_APART);
+        if may {
+            self.for_notice = Some(now);
         }
         may
     }
@@ -74,7 +87,7 @@ impl Keys {
     }
 
     /// The keys that are known now.
-    fn known(&self) -> Arc<PlatformKeys> {
+    pub(super) fn known(&self) -> Arc<PlatformKeys> {
         Arc::clone(&lock(&self.known))
     }
 
@@ -107,16 +120,52 @@ impl Gateway {
             let proof = Proof { at: came.wall, keys: &self.keys.known() };
             self.dialect.read(call, reply, &proof)
         };
+        self.read_with_keys(came.tick, left, Asked::may_ask, read).await
+    }
+
+    /// What a notification means; `limit` is how long it may take to fetch a key. Its signature is judged as a reply's.
+    ///
+    /// # Errors
+    /// When it must not be believed, or the dialect has none.
+    pub async fn notice(&self, sent: &HttpReply, limit: Duration) -> Result<RefundNotice, Distrust> {
+        let notices = self.dialect.notices().ok_or(Distrust::Malformed("this version has no notifications"))?;
+        let came = self.clock.now();
+        let read = || notices.read(sent, &Proof { at: came.wall, keys: &self.keys.known() });
+        self.read_with_keys(came.tick, limit, Asked::may_ask_for_notice, read).await
+    }
+
+    /// Reads, and reads once more with fresh certificates when the key is not known and `may_ask` says yes.
+    async fn read_with_keys<T>(
+        &self,
+        came: Tick,
+        limit: Duration,
+        may_ask: fn(&mut Asked, Tick) -> bool,
+        read: impl Fn() -> Result<T, Distrust>,
+    ) -> Result<T, Distrust> {
         let first = read();
-        let (Err(Distrust::UnknownKey), Some(platform)) = (&first, self.dialect.platform()) else { return first };
+        let unknown = matches!(first, Err(Distrust::UnknownKey));
+        if unknown && self.renew_keys_where(may_ask, came, limit).await { read() } else { first }
+    }
+
+    /// Fetches the certificates because what came at `came` is signed with a key nobody knows. False when they could
+    /// not be had, or were fetched for such a thing just now, as `may_ask` counts.
+    async fn renew_keys_where(&self, may_ask: fn(&mut Asked, Tick) -> bool, came: Tick, limit: Duration) -> bool {
+        let Some(platform) = self.dialect.platform() else { return false };
         let mut asking = self.keys.asking.lock().await;
         // Somebody else may have fetched them while this one waited.
-        let fresh = asking.came.is_some_and(|at| at >= came.tick);
-        if !fresh && (!asking.may_ask(came.tick) || self.fetch_keys(platform, left, &mut asking).await.is_err()) {
-            return first;
-        }
-        drop(asking);
-        read()
+        let fresh = asking.came.is_some_and(|at| at >= came);
+        fresh || (may_ask(&mut asking, came) && self.fetch_keys(platform, limit, &mut asking).await.is_ok())
+    }
+
+    /// The same for a reply.
+    pub(super) async fn renew_keys(&self, came: Tick, limit: Duration) -> bool {
+        self.renew_keys_where(Asked::may_ask, came, limit).await
+    }
+
+    /// What the dialect answers notifications with; none where it has none.
+    #[must_use]
+    pub fn notices(&self) -> Option<&dyn Notices> {
+        self.dialect.notices()
     }
 
     /// Has a key that replies can be signed with, or proves that there is none to be had. Nothing of a call leaves
@@ -171,19 +220,7 @@ impl Gateway {
     }
 
     async fn fetch_keys_from(&self, host: Host, platform: &dyn Platform, limit: Duration) -> Result<(), Doubt> {
-        let request = platform.write(&self.stamp());
-        let request = prepare(&self.plain, self.url(host), request, &Seal::new(self.clock));
-        let request = request.ok_or(Doubt::NotSent(NotSent::Request))?;
-        let reply = match tokio::time::timeout(limit, fetch(&self.plain, request)).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(Failure::Reply(distrust))) => return Err(Doubt::Distrust(distrust)),
-            Ok(Err(Failure::Transport(error))) if error.is_connect() => {
-                return Err(Doubt::NotSent(doubt::not_sent(&error)));
-            }
-            Ok(Err(Failure::Transport(error))) => return Err(Doubt::NoAnswer(doubt::no_answer(&error))),
-            Err(_) => return Err(Doubt::NoAnswer(NoAnswer::TimedOut)),
-        };
-        self.heed(&reply);
+        let reply = self.ask(host, platform.write(&self.stamp()), limit).await?;
         let proof = Proof { at: self.clock.wall(), keys: &self.keys.known() };
         let carried = platform.read(&reply, &proof).map_err(Doubt::Distrust)?;
         self.keys.learn(carried, &reply);

@@ -10,6 +10,7 @@ mod intake;
 mod keys;
 mod pace;
 mod seal;
+mod settlements;
 mod skew;
 mod tls;
 
@@ -26,6 +27,7 @@ use self::hosts::{Host, Hosts};
 use self::keys::Keys;
 use self::pace::Pace;
 use self::seal::{Seal, SealedBody};
+pub use self::settlements::{ListError, Listed};
 use self::skew::Skew;
 pub use self::tls::{Identity, TlsError};
 use super::clock::Clock;
@@ -260,6 +262,23 @@ impl Gateway {
         };
         self.learn(host, &result);
         Exchange { sent_at, result }
+    }
+
+    /// Asks `host` for something that moves no money and may be asked for twice; brings the reply as it came.
+    async fn ask(&self, host: Host, request: HttpRequest, limit: Duration) -> Result<HttpReply, Doubt> {
+        let request = prepare(&self.plain, self.url(host), request, &Seal::new(self.clock));
+        let request = request.ok_or(Doubt::NotSent(NotSent::Request))?;
+        let reply = match tokio::time::timeout(limit, fetch(&self.plain, request)).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(Failure::Reply(distrust))) => return Err(Doubt::Distrust(distrust)),
+            Ok(Err(Failure::Transport(error))) if error.is_connect() => {
+                return Err(Doubt::NotSent(doubt::not_sent(&error)));
+            }
+            Ok(Err(Failure::Transport(error))) => return Err(Doubt::NoAnswer(doubt::no_answer(&error))),
+            Err(_) => return Err(Doubt::NoAnswer(NoAnswer::TimedOut)),
+        };
+        self.heed(&reply);
+        Ok(reply)
     }
 
     /// Learns from a reply what needs no signature: the gateway's clock, and that there are too many calls.

@@ -160,7 +160,8 @@ impl Attempt {
         next.alarm = next.alarm.or(Some(Alarm::Unresolved));
         let refunds = it.refunds.saturating_add(1);
         next.stage = Stage::Reversing(Reversing { refunds, turn: cx.out(Op::Refund), slow: false, ..it.clone() });
-        let terms = Terms { out_refund_no: self.refund_no.clone(), amount: self.order.amount, reason: None };
+        let terms =
+            Terms { out_refund_no: self.refund_no.clone(), amount: self.order.amount, reason: None, notify_url: None };
         (next, Some(Ask::Refund(terms)))
     }
 

@@ -20,6 +20,7 @@ use std::time::Duration;
 use super::answer::{Answer, RefundAnswer, RefundQueryAnswer, RefundReceipt, RefundRefusal, Refusal};
 use super::attempt::Alarm;
 use super::call::Ask;
+use super::notice::NoticeStatus;
 use super::policy::Policy;
 use crate::words::{Money, Now, OutRefundNo, OutTradeNo, PaymentRef, RefundRef, Tick, TransactionId, WallTime};
 
@@ -31,6 +32,8 @@ pub use step::RefundStep;
 #[derive(Clone, Debug)]
 pub struct Refund {
     facts: RefundFacts,
+    /// Where the gateway tells how it ended: one of its terms, so it stays what it was when it was asked for.
+    notify_url: Option<String>,
     stage: Stage,
     /// Refund calls sent, or about to be.
     sends: u32,
@@ -118,6 +121,8 @@ struct Processing {
     turn: Turn,
     /// Questions asked.
     asked: u32,
+    /// As many of them came before the last notification: the waits began anew with it.
+    before: u32,
     /// How many of the order's refunds the last question skipped.
     page: u32,
     /// The first time that it was not known any more.
@@ -170,6 +175,8 @@ enum Event {
     Woke,
     /// The process began anew: one more doubt.
     Recovered,
+    /// The gateway told by itself. That is a reason to ask; what counts is the answer.
+    Noticed(NoticeStatus),
 }
 
 /// What a transition leans on beside the refund: time, policy and chance are arguments.
@@ -191,7 +198,7 @@ impl Refund {
     /// The one table. Rows read: stage + event (guard) → what becomes true.
     fn on(&self, event: &Event, cx: &RefundContext<'_>) -> Move {
         use Answer::{Refund as Said, RefundQuery as Known};
-        use Event::{Answered, NoAnswer, NotSent, Recovered, Woke};
+        use Event::{Answered, NoAnswer, NotSent, Noticed, Recovered, Woke};
         use RefundAnswer::{Accepted, NotDone};
         use RefundQueryAnswer as Q;
         use Stage::{Asking, Processing, Queued, Settled, Unknown};
@@ -227,6 +234,13 @@ impl Refund {
             (Processing(it), Answered(_) | NoAnswer | NotSent) => self.poll_later(it, cx),
             (Processing(it), Woke) => self.poll_when_due(it, cx),
             (Processing(it), Recovered) => self.poll(it, 0, cx),
+
+            (Queued { due }, Noticed(_)) => self.ask_before(*due, cx),
+            (Asking { .. }, Noticed(_)) => self.stay(),
+            (Unknown(it), Noticed(_)) => self.ask_at_once(it, cx),
+            (Processing(it), Noticed(_)) => self.poll_at_once(it, cx),
+            (Settled(outcome), Noticed(status)) if outcome.is_contradicted(*status) => self.incident(),
+            (Settled(_), Noticed(_)) => self.stay(),
 
             (Settled(_), NotSent | Answered(_) | NoAnswer | Woke | Recovered) => self.stay(),
         }

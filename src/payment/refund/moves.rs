@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Alarm, Move, Outcome, Processing, Refund, RefundContext, RefundRefused, Stage, Then, Turn, Unknown};
+use super::{
+    Alarm, Move, NoticeStatus, Outcome, Processing, Refund, RefundContext, RefundRefused, Stage, Then, Turn, Unknown,
+};
 use crate::payment::answer::{Class, RefundReceipt, RefundRefusal, Refusal};
 use crate::payment::attempt::EDGE_GRACE;
 use crate::payment::call::{Ask, Terms};
@@ -165,7 +167,8 @@ impl Refund {
 impl Refund {
     pub(super) fn accepted(&self, cx: &RefundContext<'_>) -> Move {
         let turn = Turn::Wait(cx.later(FIRST_POLL));
-        let (next, _) = self.known(cx).staged(Stage::Processing(Processing { turn, asked: 0, page: 0, absent: None }));
+        let (next, _) =
+            self.known(cx).staged(Stage::Processing(Processing { turn, asked: 0, before: 0, page: 0, absent: None }));
         (next, None)
     }
 
@@ -195,7 +198,8 @@ impl Refund {
 
     pub(super) fn poll_later(&self, it: &Processing, cx: &RefundContext<'_>) -> Move {
         let longer = |wait: Duration| wait.saturating_add(wait.checked_div(2).unwrap_or_default()).min(LAST_POLL);
-        let wait = (0..it.asked.min(POLLS_BEFORE_ALARM)).fold(FIRST_POLL, |wait, _| longer(wait));
+        let vain = it.asked.saturating_sub(it.before).min(POLLS_BEFORE_ALARM);
+        let wait = (0..vain).fold(FIRST_POLL, |wait, _| longer(wait));
         self.staged(Stage::Processing(Processing { turn: Turn::Wait(cx.later(wait)), ..it.clone() }))
     }
 
@@ -211,6 +215,53 @@ impl Refund {
     pub(super) fn by_hand(&self, cx: &RefundContext<'_>) -> Move {
         let changed = Refusal::new(Class::Ambiguous, "CHANGE", "");
         self.known(cx).because(RefundRefusal::Definite, &changed).staged(Stage::Settled(Outcome::ByHand))
+    }
+}
+
+/// A notification came. Whatever it says, it only moves the next question forward.
+impl Refund {
+    /// Nothing was to be sent before `due`, and WeChat speaks of it: it may know it already.
+    pub(super) fn ask_before(&self, due: Tick, cx: &RefundContext<'_>) -> Move {
+        let (next, _) = self.find_out(Then::Queue(due.since(cx.now.tick)), Duration::ZERO, cx);
+        let Stage::Unknown(it) = &next.stage else { return next.stay() };
+        next.ask(it, 0, cx)
+    }
+
+    pub(super) fn ask_at_once(&self, it: &Unknown, cx: &RefundContext<'_>) -> Move {
+        match it.turn {
+            Turn::Wait(_) => self.ask(it, 0, cx),
+            Turn::Out(_) => self.stay(),
+        }
+    }
+
+    /// The answer may be some seconds behind the notification, so the waits begin anew too.
+    pub(super) fn poll_at_once(&self, it: &Processing, cx: &RefundContext<'_>) -> Move {
+        let anew = Processing { before: it.asked, ..it.clone() };
+        match it.turn {
+            Turn::Wait(_) => self.poll(&anew, 0, cx),
+            Turn::Out(_) => self.staged(Stage::Processing(anew)),
+        }
+    }
+
+    /// It is settled, and WeChat says that it ended otherwise: a person must look before money goes back twice.
+    pub(super) fn incident(&self) -> Move {
+        let mut next = self.clone();
+        next.alarm = Some(Alarm::Incident);
+        (next, None)
+    }
+}
+
+impl Outcome {
+    /// Whether `status` cannot be true if this is.
+    pub(super) fn is_contradicted(&self, status: NoticeStatus) -> bool {
+        use NoticeStatus::{Changed, Closed, Processing, Refunded, Unknown};
+        match (self, status) {
+            (Self::Refunded(_), Closed | Changed) | (Self::Failed, Refunded | Processing | Changed) => true,
+            // What goes back by hand does go back; what was processing was so before the end.
+            (Self::Refunded(_), Refunded | Processing | Unknown)
+            | (Self::Failed, Closed | Unknown)
+            | (Self::ByHand, Refunded | Processing | Closed | Changed | Unknown) => false,
+        }
     }
 }
 
@@ -235,7 +286,7 @@ impl Refund {
     fn terms(&self) -> Terms {
         let facts = &self.facts;
         let (out_refund_no, amount) = (facts.out_refund_no.clone(), facts.amount);
-        Terms { out_refund_no, amount, reason: Some(facts.reason.clone()) }
+        Terms { out_refund_no, amount, reason: Some(facts.reason.clone()), notify_url: self.notify_url.clone() }
     }
 }
 

@@ -23,6 +23,9 @@ pub enum RefundNote {
         operator: String,
         /// With the supervisor's token.
         supervised: bool,
+        /// Where WeChat tells how it ended.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        notify_url: Option<String>,
     },
     /// Its call leaves next.
     RefundSent {
@@ -55,6 +58,13 @@ pub enum RefundNote {
         op: &'static str,
         /// Why.
         why: &'static str,
+    },
+    /// WeChat told by itself what became of it. Nothing follows from it but a question.
+    RefundNoticed {
+        /// The notification's own name.
+        notice_id: String,
+        /// What it said, in a stable word.
+        said: &'static str,
     },
     /// The edge was silent beyond every time-out.
     RefundSilence,

@@ -94,7 +94,7 @@ impl Refund {
                 Stage::Unknown(Unknown { turn: wait, asked: 0, page: 0, since: now, then, absent: None })
             }
             ("processing", "", None) => {
-                Stage::Processing(Processing { turn: wait, asked: record.asked, page: 0, absent: None })
+                Stage::Processing(Processing { turn: wait, asked: record.asked, before: 0, page: 0, absent: None })
             }
             ("settled", "refunded", Some(receipt)) => Stage::Settled(Outcome::Refunded(receipt.clone())),
             ("settled", "failed", None) => Stage::Settled(Outcome::Failed),
@@ -105,6 +105,7 @@ impl Refund {
         let doubted = record.doubted || record.stage == "asking";
         Ok(Self {
             facts: record.facts.clone(),
+            notify_url: None,
             stage,
             sends: record.sends,
             doubted: doubted.then_some(now),

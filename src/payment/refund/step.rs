@@ -4,6 +4,7 @@ use super::{Event, Refund, RefundContext, RefundFacts, RefundNote, Stage};
 use crate::payment::attempt::Alarm;
 use crate::payment::call::{Ask, Call, Op};
 use crate::payment::intent::{Change, Durable, Heard};
+use crate::payment::notice::RefundNotice;
 use crate::words::Now;
 
 /// A decision about a refund.
@@ -36,16 +37,19 @@ impl RefundStep {
 
 impl Refund {
     /// A refund the POS has just asked for. It leaves with the same commit when the order is free.
-    pub fn request(facts: RefundFacts, cx: &RefundContext<'_>) -> RefundStep {
+    /// How it ends is told to `notify_url` too, if there is one.
+    pub fn request(facts: RefundFacts, notify_url: Option<String>, cx: &RefundContext<'_>) -> RefundStep {
         let requested = RefundNote::RefundRequested {
             out_refund_no: facts.out_refund_no.to_string(),
             refund_amount: facts.amount.minor(),
             reason: facts.reason.clone(),
             operator: facts.operator.clone(),
             supervised: facts.supervised,
+            notify_url: notify_url.clone(),
         };
         let stage = Stage::Queued { due: cx.now.tick };
-        let refund = Self { facts, stage, sends: 0, doubted: None, refused: None, alarm: None, accepted_at: None };
+        let refund =
+            Self { facts, notify_url, stage, sends: 0, doubted: None, refused: None, alarm: None, accepted_at: None };
         refund.moved(&Event::Woke, Some(requested), cx)
     }
 
@@ -61,6 +65,18 @@ impl Refund {
             }
         };
         refund.moved(&event, Some(note), cx)
+    }
+
+    /// Takes a notification that [is about](RefundNotice::is_about) this refund.
+    pub fn notice(&self, notice: &RefundNotice, cx: &RefundContext<'_>) -> RefundStep {
+        let note = RefundNote::RefundNoticed { notice_id: notice.id.to_string(), said: notice.status.word() };
+        self.moved(&Event::Noticed(notice.status), Some(note), cx)
+    }
+
+    /// The same, told where to: a row does not say.
+    #[must_use]
+    pub fn telling(self, notify_url: Option<String>) -> Self {
+        Self { notify_url, ..self }
     }
 
     /// Does what the clock asks for. Nothing, when it is too early.

@@ -2,6 +2,7 @@ use super::*;
 use crate::payment::answer::Class;
 use crate::payment::call::Op;
 use crate::payment::intent::{Change, Durable, Heard};
+use crate::payment::notice::RefundNotice;
 use crate::payment::state::RefundState;
 use crate::words::WallTime;
 
@@ -33,7 +34,7 @@ impl Desk {
     fn open() -> Self {
         let policy = Policy { jitter_permille: 0, ..Policy::default() };
         let now = Tick::from_micros(1_000_000);
-        let step = Refund::request(facts(), &context(now, &policy));
+        let step = Refund::request(facts(), None, &context(now, &policy));
         let (refund, call) = step.commit(&mut Anywhere).expect("nothing fails here");
         let mut desk = Self { refund, ask: None, now, policy, asked: Vec::new(), sent: Vec::new() };
         desk.note(call.map(|call| call.ask));
@@ -231,5 +232,70 @@ fn only_a_refusal_for_good_and_an_unknown_number_are_failed() {
         let mut desk = Desk::open();
         desk.answers(DAY, &no(why), &RefundQueryAnswer::Absent);
         assert_eq!(desk.refund.state() == RefundState::Failed, fails, "{why:?}");
+    }
+}
+
+fn told(desk: &mut Desk, status: NoticeStatus) {
+    let facts = facts();
+    let notice = RefundNotice {
+        id: "EV-1".parse().expect("an id"),
+        out_refund_no: facts.out_refund_no,
+        out_trade_no: facts.out_trade_no,
+        transaction_id: None,
+        refund: facts.amount.minor(),
+        total: facts.total.minor(),
+        currency: None,
+        status,
+    };
+    let step = desk.refund.notice(&notice, &context(desk.now, &desk.policy));
+    desk.take(step);
+}
+
+#[test]
+fn a_notification_moves_the_next_question_forward_and_the_waits_begin_anew() {
+    let mut desk = Desk::open();
+    desk.answers(DAY, &RefundAnswer::Accepted, &RefundQueryAnswer::Processing);
+    let asked = desk.asked.len();
+    told(&mut desk, NoticeStatus::Refunded);
+    assert_eq!((desk.asked.len(), desk.refund.state()), (asked + 1, RefundState::Processing));
+    // The replica that answers is behind.
+    desk.answers(Duration::from_secs(30), &RefundAnswer::Accepted, &RefundQueryAnswer::Processing);
+    let waits: Vec<Duration> = desk.asked[asked..].windows(2).map(|two| two[1].since(two[0])).collect();
+    assert_eq!(waits.first(), Some(&Duration::from_millis(7_500)));
+    assert!(waits.len() >= 2, "{waits:?}");
+    // One that comes while a question is out asks nothing more.
+    desk.answers(DAY, &RefundAnswer::Accepted, &RefundQueryAnswer::Processing);
+    told(&mut desk, NoticeStatus::Refunded);
+    let asked = desk.asked.len();
+    told(&mut desk, NoticeStatus::Closed);
+    assert_eq!(desk.asked.len(), asked);
+    let receipt = RefundReceipt { refund_id: None, refunded_at: None };
+    desk.hears(Answer::RefundQuery(RefundQueryAnswer::Refunded(receipt)));
+    assert_eq!(desk.refund.state(), RefundState::Refunded);
+}
+
+#[test]
+fn a_notification_sends_nothing_and_settles_nothing_wherever_the_refund_stands() {
+    for status in [NoticeStatus::Refunded, NoticeStatus::Closed, NoticeStatus::Changed, NoticeStatus::Unknown] {
+        // On the wire.
+        let mut desk = Desk::open();
+        told(&mut desk, status);
+        assert_eq!((desk.sent.len(), desk.asked.len(), desk.refund.is_at_rest()), (1, 0, false));
+        // Unknown: asked about at once, and still only believed after its time.
+        desk.hears(Answer::Refund(no(RefundRefusal::Definite)));
+        told(&mut desk, status);
+        assert_eq!((desk.sent.len(), desk.asked.len(), desk.refund.is_at_rest()), (1, 1, false));
+        desk.hears(Answer::RefundQuery(RefundQueryAnswer::Absent));
+        assert!(!desk.refund.is_at_rest(), "a notification makes no proof of a question that came too early");
+        // Queued for an hour: it is asked about, and what is then not known waits for the rest of the hour.
+        let mut desk = Desk::open();
+        desk.answers(HOUR / 2, &no(RefundRefusal::NotEnough), &RefundQueryAnswer::Absent);
+        let (sent, asked) = (desk.sent.len(), desk.asked.len());
+        told(&mut desk, status);
+        assert_eq!((desk.sent.len(), desk.asked.len()), (sent, asked + 1));
+        desk.answers(HOUR / 3, &no(RefundRefusal::NotEnough), &RefundQueryAnswer::Absent);
+        assert_eq!(desk.sent.len(), sent, "the hour still counts");
+        desk.answers(HOUR / 2, &no(RefundRefusal::NotEnough), &RefundQueryAnswer::Absent);
+        assert_eq!(desk.sent.len(), sent + 1);
     }
 }

@@ -42,6 +42,8 @@ pub enum Op {
     RefundQuery,
     /// Download a day's statement.
     Statement,
+    /// Query settlements.
+    Settlement,
 }
 
 impl Op {
@@ -58,6 +60,7 @@ impl Op {
             Self::Refund => "refund",
             Self::RefundQuery => "refundquery",
             Self::Statement => "statement",
+            Self::Settlement => "settlement",
         }
     }
 }

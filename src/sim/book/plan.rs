@@ -29,7 +29,8 @@ pub struct Rules {
     pub refund_window: Duration,
     /// A refund is PROCESSING for this long. The merchant cannot use the money from the start.
     pub refund_takes: Duration,
-    /// A day's statement can be had at any moment; otherwise from 10:00 of the next day.
+    /// A day's statement can be had at any moment, and what was paid is settled on its own day; otherwise both are from
+    /// 10:00 of the next day.
     pub statements_at_once: bool,
 }
 

@@ -21,6 +21,9 @@ pub struct DemoArgs {
     /// The dialect to speak
     #[arg(long, default_value = "v2", value_parser = ["v2", "v3"])]
     api: String,
+    /// How v2 signs
+    #[arg(long, default_value = "HMAC-SHA256", value_parser = ["HMAC-SHA256", "MD5"])]
+    sign_type: String,
 }
 
 /// One line of the final table.
@@ -36,7 +39,7 @@ pub(super) struct Sale {
 /// # Errors
 /// When something that has nothing to do with money goes wrong: no port, no temporary folder, a daemon that ends.
 pub async fn run(args: &DemoArgs) -> anyhow::Result<bool> {
-    let mut shop = Shop::open(&args.api).await?;
+    let mut shop = Shop::open(&args.api, &args.sign_type).await?;
     tell("");
     tell(&format!("  gateway   {} (simulated, with its own books)", shop.gateway_address()));
     tell(&format!("  terminal  {}", shop.daemon_words()));

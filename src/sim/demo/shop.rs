@@ -35,8 +35,8 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    /// Opens a gateway with TLS, plugs a scanner in and starts the daemon, which speaks `api`.
-    pub(super) async fn open(api_version: &str) -> anyhow::Result<Self> {
+    /// Opens a gateway with TLS, plugs a scanner in and starts the daemon, which speaks `api_version`, v2 signed so.
+    pub(super) async fn open(api_version: &str, sign_type: &str) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("shroff-demo-").tempdir()?;
         let options = Options {
             https: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
@@ -58,7 +58,7 @@ impl Shop {
             private(&path, &text)?;
         }
         let https = gateway.https().context("the simulated gateway has no TLS")?;
-        let config = config(api_version, &merchant.mch_id, &merchant.appid, https, api, scanner.link());
+        let config = config((api_version, sign_type), &merchant.mch_id, &merchant.appid, https, api, scanner.link());
         private(&folder.path().join("config.toml"), config.as_bytes())?;
         let pos = Pos::new(format!("http://{api}"), token)?;
         let role = Role::find()?;
@@ -235,7 +235,7 @@ fn private(path: &Path, text: &[u8]) -> std::io::Result<()> {
 
 /// The waits are as short as the policy allows; the product's own limits stay.
 fn config(
-    api_version: &str,
+    (api_version, sign_type): (&str, &str),
     mch_id: &str,
     appid: &str,
     gateway: SocketAddr,
@@ -260,7 +260,7 @@ appid = "{appid}"
 mch_id = "{mch_id}"
 
 [gateway.v2]
-sign_type = "HMAC-SHA256"
+sign_type = "{sign_type}"
 key_file = "v2.key"
 client_cert_file = "apiclient_cert.pem"
 client_key_file = "apiclient_key.pem"

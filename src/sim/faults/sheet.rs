@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is wrong with a statement's text. Whatever is done to its rows, the summary stays as it was.
+/// What is wrong with a statement's text. Whatever is done to its rows, the summary stays as it was. v3's digest is that of
+/// the file with its rows as they are then, as if WeChat had made it so; a cut comes after it.
+///
+/// A list of settlements can lose a row or have it twice, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sheet {
@@ -16,4 +19,8 @@ pub enum Sheet {
     HalfFile,
     /// What is sent ends in the middle, and `Content-Length` agrees: of a packed statement, half the stream.
     HalfSent,
+    /// v3: the digest is another file's, and signed.
+    WrongDigest,
+    /// v3: there is no digest.
+    NoDigest,
 }

@@ -10,6 +10,7 @@ use crate::sim::faults::Rule;
 use crate::words::Tick;
 
 use super::http::{Reply, Request};
+use super::notices::Change as Correspondence;
 use super::world::{LogLine, State};
 
 /// Answers a request to `/_sim/`.
@@ -38,6 +39,8 @@ pub(super) fn answer(state: &mut State, request: &Request, now: Tick) -> Reply {
             state.book.set_rules(rules);
             ok(&config(state.book.rules()))
         }),
+        ("GET", "/_sim/notices") => state.post.shown(),
+        ("POST", "/_sim/notices") => with(request, |change: Correspondence| state.post.change(change)),
         ("GET", "/_sim/platform") => platform(state),
         ("POST", "/_sim/platform") => with(request, |change: Manners| {
             let Some(platform) = &mut state.platform else { return refuse(404, "start with --tls or --dir for v3") };

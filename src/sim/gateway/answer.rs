@@ -72,7 +72,7 @@ impl Answer {
 }
 
 /// What a payer in mainland China pays, in fen, and the exchange rate × 10^8. The rates are made up and fixed.
-fn in_cny(amount: Money) -> (u64, u64) {
+pub(super) fn in_cny(amount: Money) -> (u64, u64) {
     let rate: u64 = match amount.currency().code() {
         "CNY" => 100_000_000,
         "HKD" => 92_000_000,

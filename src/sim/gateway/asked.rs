@@ -62,10 +62,12 @@ impl Asked {
     }
 
     /// The order it is about: `transaction_id` wins, and for a refund query the refund's own numbers come first. Of a
-    /// statement it is the day.
+    /// statement it is the day, of settlements their state.
     pub(super) fn number(&self, book: &Book) -> String {
-        if self.op == Op::Statement {
-            return self.get("bill_date").to_owned();
+        match self.op {
+            Op::Statement => return self.get("bill_date").to_owned(),
+            Op::Settlement => return self.get("settle_state").to_owned(),
+            Op::Pay | Op::Query | Op::Reverse | Op::Refund | Op::RefundQuery => {}
         }
         if self.op == Op::RefundQuery && (self.has("refund_id") || self.has("out_refund_no")) {
             let accepted = book.refunds().find(|refund| self.means(refund)).map(|refund| refund.out_trade_no.as_str());
@@ -96,12 +98,12 @@ impl Asked {
             Op::Reverse => self.reverse(book, desk, course, &number),
             Op::Refund => self.refund(book, desk, course, &number, copy),
             Op::RefundQuery => self.refund_query(book, desk, course, &number),
-            Op::Statement => Answer::failed("a statement is a file"),
+            Op::Statement | Op::Settlement => Answer::failed("that is no answer about an order"),
         }
     }
 
     /// Whom the request is for, and what it must hold, in v2's names.
-    fn check_merchant(&self, book: &mut Book, desk: Desk<'_>) -> Result<(), Answer> {
+    pub(super) fn check_merchant(&self, book: &mut Book, desk: Desk<'_>) -> Result<(), Answer> {
         let merchant = desk.merchant;
         if self.get("mch_id") != merchant.mch_id {
             return Err(self.fail("MCHID_NOT_EXIST", None));
@@ -113,7 +115,7 @@ impl Asked {
             (Form::V2(_), Op::Pay) => v2::PAY,
             (Form::V3(_), Op::Pay) => v3::PAY,
             (_, Op::Refund) => REFUND,
-            (_, Op::Query | Op::Reverse | Op::RefundQuery | Op::Statement) => &[],
+            (_, Op::Query | Op::Reverse | Op::RefundQuery | Op::Statement | Op::Settlement) => &[],
         };
         match required.iter().find(|name| !self.has(name)) {
             Some(missing) => Err(self.lacks(book, desk, missing)),
@@ -121,7 +123,7 @@ impl Asked {
         }
     }
 
-    fn lacks(&self, book: &mut Book, desk: Desk<'_>, missing: &str) -> Answer {
+    pub(super) fn lacks(&self, book: &mut Book, desk: Desk<'_>, missing: &str) -> Answer {
         book.note(Kind::MissingField, self.get("out_trade_no"), desk.now);
         self.fail("LACK_PARAMS", None).with("err_code_des", &format!("missing parameter: {missing}"))
     }
@@ -309,7 +311,7 @@ impl Asked {
         sub.into_iter().fold(answer, |answer, (name, value)| answer.with_some(name, value))
     }
 
-    fn fail(&self, err_code: &str, recall: Option<bool>) -> Answer {
+    pub(super) fn fail(&self, err_code: &str, recall: Option<bool>) -> Answer {
         let answer = self.succeed().with("result_code", "FAIL").with("err_code", err_code);
         let answer = answer.with("err_code_des", super::answer::describe(err_code));
         recall.map_or(answer.clone(), |recall| answer.with("recall", yes_no(recall)))

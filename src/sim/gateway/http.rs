@@ -29,6 +29,9 @@ pub(super) struct Request {
     pub(super) keep_alive: bool,
     pub(super) authorization: String,
     pub(super) accept: String,
+    pub(super) accept_encoding: String,
+    /// `Wechatpay-Serial`: with which of the platform's keys the reply is to be signed.
+    pub(super) serial: String,
     pub(super) content_type: String,
     pub(super) user_agent: String,
 }
@@ -135,6 +138,8 @@ fn head(buffer: &[u8]) -> io::Result<Option<(Request, usize, usize)>> {
         keep_alive: parsed.version == Some(1) && !field("connection").eq_ignore_ascii_case("close"),
         authorization: field("authorization").to_owned(),
         accept: field("accept").to_owned(),
+        accept_encoding: field("accept-encoding").to_owned(),
+        serial: field("wechatpay-serial").to_owned(),
         content_type: field("content-type").to_owned(),
         user_agent: field("user-agent").to_owned(),
     };

@@ -24,6 +24,7 @@ mod asked;
 mod clock;
 mod forge;
 mod http;
+mod notices;
 mod run;
 mod sign;
 mod statement;
@@ -33,6 +34,7 @@ mod v3;
 mod world;
 mod xml;
 
+pub use notices::NoticeFault;
 pub use run::{Args, run};
 pub use sign::SignType;
 
@@ -132,6 +134,7 @@ impl Gateway {
         let world = Arc::new(World::new(options.merchant, options.rules, platform));
         let addresses = (http.local_addr()?, https.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?);
         let mut tasks = JoinSet::new();
+        tasks.spawn(notices::run(Arc::clone(&world)));
         tasks.spawn(serve(http, Door::Plain { certificate: certificate_on_plain }, Arc::clone(&world)));
         if let Some((listener, acceptor)) = https {
             tasks.spawn(serve(listener, Door::Tls(acceptor), Arc::clone(&world)));
@@ -163,7 +166,10 @@ impl Running {
         self.https
     }
 
-    /// Where `ca.pem`, `apiclient_cert.pem`, `apiclient_key.pem` and `apiclient_cert.p12` are.
+    /// The id of the key in `pub_key.pem`, for v3 in public-key mode.
+    pub const PUBLIC_KEY_ID: &'static str = v3::PUBLIC_KEY_ID;
+
+    /// Where `ca.pem`, `apiclient_cert.pem`, `apiclient_key.pem`, `apiclient_cert.p12` and `pub_key.pem` are.
     #[must_use]
     pub fn dir(&self) -> Option<&Path> {
         self.dir.as_deref()
@@ -209,6 +215,20 @@ impl Running {
     #[must_use]
     pub fn lists(&self) -> u64 {
         self.world.lock().platform.as_ref().map_or(0, |platform| platform.lists)
+    }
+
+    /// Sends refund notifications by a schedule that runs `speed` times as fast, and lets `faults` go wrong with the
+    /// next tries, one each.
+    pub fn set_notices(&self, speed: u32, faults: &[NoticeFault]) {
+        let mut state = self.world.lock();
+        state.post.set_speed(speed);
+        state.post.add_faults(faults.iter().copied());
+    }
+
+    /// What `GET /_sim/notices` shows.
+    #[must_use]
+    pub fn notices_json(&self) -> serde_json::Value {
+        self.world.lock().post.json()
     }
 
     /// What `GET /_sim/books` shows.

@@ -20,7 +20,8 @@ pub struct Args {
     /// The port of HTTPS; 0 takes any free port.
     #[arg(long, value_name = "PORT", default_value_t = 0, requires = "tls")]
     tls_port: u16,
-    /// Where ca.pem, `apiclient_cert.pem`, `apiclient_key.pem` and `apiclient_cert.p12` (password: the mch-id) are put.
+    /// Where ca.pem, `apiclient_cert.pem`, `apiclient_key.pem`, `apiclient_cert.p12` (password: the mch-id) and `pub_key.pem`
+    /// are put. v3 signs with the latter when a request asks for it: `PUB_KEY_ID_0119000001090000000000000001`.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// The API v2 key.
@@ -112,6 +113,11 @@ const DOOR: &str = r#"The simulator's own door (JSON; it never shows a payment c
                              "refund_takes_s": 0, "prompt_refuses_reverse": true, "reversed_shows_refund": false,
                              "statements_at_once": false}
 
+  GET, POST /_sim/notices    refund notifications to notify_url (http:// on this machine only), what became of them:
+                             {"speed": 1000, "faults": ["lost", "twice", "forged", "wrong_key", "old_timestamp",
+                             "unknown_serial", "unsigned", "unknown_refund", "other_amount", "other_merchant",
+                             "other_order", "says_closed", "garbage", "none"]}: the resends run so many times as fast,
+                             and the next tries go wrong, one fault each
   GET, POST /_sim/platform   v3's manners: {"rotate": true, "clock_ahead_s": 0, "unsigned_errors": false}
 
 Faults:
@@ -126,7 +132,8 @@ Faults:
                    "holes" "wrong_refund" "many_fields" "wrong_sign" "no_sign" "other_sign_type" "replayed"
                    "unknown_serial" "probe" "duplicate_field" "doctype" "entity_bomb"
                    "nested" "garbage" "empty" {"shorten": {"at": 40}} {"html": {"status": 502}} "redirect" "gzip"
-  in a statement   "flipped_digit" "missing_row" "doubled_row" "half_file" "half_sent"; the op is "statement", and
+  in a statement   "flipped_digit" "missing_row" "doubled_row" "half_file" "half_sent" "wrong_digest"
+                   "no_digest" (v3); the op is "statement", or "settlement" (missing and doubled rows), and
                    "out_trade_no" in a rule is its bill_date
   on the way out   "lose_reply" "hang_reply" {"delay": {"ms": 8000}} {"drip": {"ms": 1000}}
                    {"truncate": {"at": 40}} {"huge": {"mb": 200}}"#;

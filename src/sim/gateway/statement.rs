@@ -1,4 +1,5 @@
-//! `/pay/downloadbill`: a day's statement from the books, in the real format.
+//! `/pay/downloadbill`: a day's statement from the books, in the real format. v3's has columns of its own, see
+//! [`super::v3`], and the rest is here.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -52,7 +53,7 @@ const REFUND_TIMES: [&str; 2] = ["退款申请时间", "退款成功时间"];
 /// Columns that SUCCESS leaves out.
 const REFUND_ONLY: [&str; 7] =
     ["微信退款单号", "商户退款单号", "退款金额", "充值券退款金额", "退款类型", "退款状态", "申请退款金额"];
-const TIME: &str = "交易时间";
+pub(super) const TIME: &str = "交易时间";
 const COUPON: &str = "代金券金额";
 /// The amount of which a digit is flipped.
 const ORDER_AMOUNT: &str = "订单金额";
@@ -62,10 +63,10 @@ const SUMMARY: &str = "总交易单数,应结订单总金额,退款总金额,充
 const SUMMED: [&str; 6] = ["应结订单金额", "退款金额", "充值券退款金额", "手续费", "订单金额", "申请退款金额"];
 
 /// Decimals of a fee.
-const FEE_DECIMALS: u32 = 5;
+pub(super) const FEE_DECIMALS: u32 = 5;
 /// What WeChat keeps, in thousandths.
 const FEE_PERMILLE: u64 = 6;
-const FEE_RATE: &str = "0.60%";
+pub(super) const FEE_RATE: &str = "0.60%";
 
 /// How long after a day's end its statement is there: 10:00.
 const MADE_AFTER_MS: i64 = 10 * 60 * 60 * 1_000;
@@ -107,7 +108,8 @@ fn refused(why: &str) -> Reply {
     Reply::xml(xml::write(&answer.fields))
 }
 
-const NONE: &str = "No Bill Exist";
+pub(super) const NONE: &str = "No Bill Exist";
+pub(super) const CREATING: &str = "Bill Creating";
 
 /// What is asked for, once the request is right.
 struct Wanted<'a> {
@@ -143,9 +145,32 @@ fn wanted<'a>(asked: &'a Asked, book: &mut Book, desk: Desk<'_>) -> Result<Wante
 }
 
 /// `yyyyMMdd`.
-fn day(text: &str) -> Option<Day> {
+pub(super) fn day(text: &str) -> Option<Day> {
     let (year, month, day) = (text.get(..4)?, text.get(4..6)?, text.get(6..)?);
     format!("{year}-{month}-{day}").parse().ok()
+}
+
+/// What moved on `day`, newest first; none where its statement is not made yet.
+pub(super) fn moved<'b>(
+    day: Day,
+    sub_mch_id: &str,
+    book: &'b Book,
+    desk: Desk<'_>,
+) -> Result<Vec<Movement<'b>>, String> {
+    if !is_made(day, book, desk) {
+        return Err(CREATING.to_owned());
+    }
+    let here = |movement: &Movement<'_>| {
+        let theirs = movement.order.sub_mch_id();
+        Day::of(desk.clock.wall(movement.at)) == day && (sub_mch_id.is_empty() || theirs == sub_mch_id)
+    };
+    Ok(book.movements().into_iter().rev().filter(here).collect())
+}
+
+/// Whether the day is over, and 10:00 of the next one.
+pub(super) fn is_made(day: Day, book: &Book, desk: Desk<'_>) -> bool {
+    let now = desk.clock.wall(desk.now.max(book.now()));
+    now.millis() >= day.end().millis().saturating_add(MADE_AFTER_MS) || book.rules().statements_at_once
 }
 
 /// A statement before it is sent.
@@ -158,18 +183,8 @@ struct Table {
 impl Wanted<'_> {
     /// The statement, newest row first.
     fn sheet(&self, book: &Book, slips: &BTreeMap<String, Slip>, desk: Desk<'_>) -> Result<Table, String> {
-        let now = desk.clock.wall(desk.now.max(book.now()));
-        let made = now.millis() >= self.day.end().millis().saturating_add(MADE_AFTER_MS);
-        if !made && !book.rules().statements_at_once {
-            return Err("Bill Creating".to_owned());
-        }
-        let movements = book.movements();
-        let here = |movement: &&Movement<'_>| {
-            let theirs = movement.order.sub_mch_id();
-            Day::of(desk.clock.wall(movement.at)) == self.day
-                && (self.sub_mch_id.is_empty() || theirs == self.sub_mch_id)
-        };
-        let told = movements.iter().rev().filter(here).filter(|movement| match self.bill_type {
+        let movements = moved(self.day, self.sub_mch_id, book, desk)?;
+        let told = movements.iter().filter(|movement| match self.bill_type {
             "ALL" => true,
             "SUCCESS" => movement.kind == MovementKind::Payment,
             "REFUND" => movement.kind != MovementKind::Payment,
@@ -281,15 +296,12 @@ impl Line {
 
     fn amount(&mut self, name: &'static str, minor: u64) {
         self.fields.insert(name, self.currency.major(minor));
-        let scale = 10_i128.saturating_pow(FEE_DECIMALS.saturating_sub(self.currency.exponent()));
-        self.sum(name, i128::from(minor).saturating_mul(scale));
+        self.sum(name, scaled(minor, self.currency));
     }
 
-    /// Rounded to the currency's unit, written with five decimals, and given back with what went back.
+    /// Written with five decimals, and given back with what went back.
     fn fee(&mut self, amount: Money, back: bool) {
-        let minor = amount.minor().saturating_mul(FEE_PERMILLE).saturating_add(500).checked_div(1_000).unwrap_or(0);
-        let scale = 10_i128.saturating_pow(FEE_DECIMALS.saturating_sub(self.currency.exponent()));
-        let fee = i128::from(minor).saturating_mul(scale);
+        let fee = scaled(fee(amount), self.currency);
         let fee = if back { fee.saturating_neg() } else { fee };
         self.fields.insert("手续费", decimal(fee, FEE_DECIMALS));
         self.sum("手续费", fee);
@@ -302,6 +314,17 @@ impl Line {
     }
 }
 
+/// What WeChat keeps of an amount, rounded to the currency's unit.
+pub(super) fn fee(amount: Money) -> u64 {
+    amount.minor().saturating_mul(FEE_PERMILLE).saturating_add(500).checked_div(1_000).unwrap_or(0)
+}
+
+/// Smallest units in 10⁻⁵ of the major unit.
+pub(super) fn scaled(minor: u64, currency: Currency) -> i128 {
+    let scale = 10_i128.saturating_pow(FEE_DECIMALS.saturating_sub(currency.exponent()));
+    i128::from(minor).saturating_mul(scale)
+}
+
 /// The values of the summary, printed as the real one prints floats: `130.5`, `0.0`.
 fn summary(lines: &[Line]) -> String {
     let count = i128::try_from(lines.len()).unwrap_or(0).saturating_mul(10_i128.saturating_pow(FEE_DECIMALS));
@@ -311,7 +334,7 @@ fn summary(lines: &[Line]) -> String {
 }
 
 /// A number of 10⁻⁵ with at least `places` decimals.
-fn decimal(value: i128, places: u32) -> String {
+pub(super) fn decimal(value: i128, places: u32) -> String {
     let sign = if value < 0 { "-" } else { "" };
     let digits = format!("{:0>6}", value.unsigned_abs());
     let (whole, part) = digits.split_at(digits.len().saturating_sub(5));
@@ -320,7 +343,7 @@ fn decimal(value: i128, places: u32) -> String {
     format!("{sign}{whole}.{part}")
 }
 
-fn backticked(fields: &[String]) -> String {
+pub(super) fn backticked(fields: &[String]) -> String {
     format!("`{}", fields.join(",`"))
 }
 
@@ -328,7 +351,7 @@ fn backticked(fields: &[String]) -> String {
 fn sent(sheet: &Table, asked: &Asked, course: &Course) -> Reply {
     let mut rows = sheet.rows.clone();
     for fault in &course.sheets {
-        spoil(&mut rows, &sheet.names, *fault);
+        spoil(&mut rows, sheet.names.iter().position(|name| *name == ORDER_AMOUNT), *fault);
     }
     let mut text = format!("\u{feff}{}\r\n", sheet.names.join(","));
     for row in &rows {
@@ -349,22 +372,23 @@ fn sent(sheet: &Table, asked: &Asked, course: &Course) -> Reply {
     Reply { status: 200, headers: vec![("Content-Type", "text/plain".to_owned())], body }
 }
 
-fn half(length: usize) -> usize {
+pub(super) fn half(length: usize) -> usize {
     length.checked_div(2).unwrap_or(0)
 }
 
-fn packed(text: &[u8]) -> Vec<u8> {
+pub(super) fn packed(text: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::default());
     // A vector takes everything.
     drop(packer.write_all(text));
     packer.finish().unwrap_or_default()
 }
 
-fn spoil(rows: &mut Vec<Vec<String>>, names: &[&str], fault: Sheet) {
+/// Does to the rows what `fault` says; `amount` is the column of which a digit is flipped.
+pub(super) fn spoil(rows: &mut Vec<Vec<String>>, amount: Option<usize>, fault: Sheet) {
     let middle = half(rows.len());
     match fault {
         Sheet::FlippedDigit => {
-            let column = names.iter().position(|name| *name == ORDER_AMOUNT);
+            let column = amount;
             if let Some(field) = column.and_then(|column| rows.get_mut(middle)?.get_mut(column)) {
                 let last = field.pop().and_then(|digit| digit.to_digit(10)).unwrap_or(0);
                 field.push(char::from_digit(last.saturating_add(1).checked_rem(10).unwrap_or(0), 10).unwrap_or('0'));
@@ -376,7 +400,7 @@ fn spoil(rows: &mut Vec<Vec<String>>, names: &[&str], fault: Sheet) {
                 rows.insert(middle, row);
             }
         }
-        Sheet::MissingRow | Sheet::HalfFile | Sheet::HalfSent => {}
+        Sheet::MissingRow | Sheet::HalfFile | Sheet::HalfSent | Sheet::WrongDigest | Sheet::NoDigest => {}
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Papers {
     pub(super) client_serial: String,
     client_cert: String,
     client_p12: Vec<u8>,
+    /// The platform's key pair of public-key mode.
+    pub(super) platform: KeyPair,
 }
 
 impl Papers {
@@ -76,14 +78,16 @@ impl Papers {
             client_cert: client_cert.pem(),
             client_serial: CLIENT_SERIAL.iter().map(|byte| format!("{byte:02X}")).collect(),
             client: client_key,
+            platform: KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(io::Error::other)?,
         })
     }
 
-    /// Puts `ca.pem`, `apiclient_cert.pem`, `apiclient_key.pem` and `apiclient_cert.p12` into `dir`.
+    /// Puts `ca.pem`, `apiclient_cert.pem`, `apiclient_key.pem`, `apiclient_cert.p12` and `pub_key.pem` into `dir`.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
         std::fs::create_dir_all(dir)?;
         std::fs::write(dir.join("ca.pem"), &self.ca)?;
         std::fs::write(dir.join("apiclient_cert.pem"), &self.client_cert)?;
+        std::fs::write(dir.join("pub_key.pem"), self.platform.public_key_pem())?;
         private(&dir.join("apiclient_key.pem"), self.client.serialize_pem().as_bytes())?;
         private(&dir.join("apiclient_cert.p12"), &self.client_p12)
     }

@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::asked::{Asked, Desk, Form};
 use super::clock::Clock;
 use super::http::{Reply, Request};
+use super::notices::Post;
 use super::statement::Slip;
 use super::v3::{self, Letter, Pen, Platform};
 use super::{Merchant, SignType, admin, forge, statement, xml};
@@ -35,6 +36,8 @@ pub(super) struct State {
     pub(super) log: VecDeque<LogLine>,
     /// The platform of v3; none where there are no certificates.
     pub(super) platform: Option<Platform>,
+    /// Refund notifications.
+    pub(super) post: Post,
     slips: BTreeMap<String, Slip>,
     answers: u64,
 }
@@ -59,6 +62,14 @@ impl World {
     pub(super) fn new(merchant: Merchant, rules: Rules, platform: Option<Platform>) -> Self {
         let state = State { book: Book::new(rules), platform, ..State::default() };
         Self { merchant, clock: Clock::start(), state: Mutex::new(state) }
+    }
+
+    pub(super) fn merchant(&self) -> &Merchant {
+        &self.merchant
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
     }
 
     pub(super) fn now(&self) -> Tick {
@@ -123,10 +134,8 @@ impl World {
     fn act(&self, state: &mut State, asked: &Asked, course: &Course, now: Tick) -> Next {
         let number = asked.number(&state.book);
         let desk = Desk { merchant: &self.merchant, clock: self.clock, now };
-        if asked.op == Op::Statement {
-            let (reply, word) = statement::answer(asked, &mut state.book, &state.slips, desk, course);
-            state.note(now, asked, &number, course, &word);
-            return Next::Answer(reply, course.delivery);
+        if matches!(asked.op, Op::Statement | Op::Settlement) {
+            return self.report(state, asked, course, desk);
         }
         let mut answer = asked.act(&mut state.book, desk, course, false);
         if course.arrival == Arrival::Doubled {
@@ -135,6 +144,10 @@ impl World {
         if asked.op == Op::Pay {
             let slip = || Slip { device_info: asked.get("device_info").to_owned(), body: asked.get("body").to_owned() };
             state.slips.entry(number.clone()).or_insert_with(slip);
+        }
+        let refund = asked.get("out_refund_no");
+        if asked.op == Op::Refund && state.book.refund_by(refund).is_some() {
+            state.post.watch(refund, asked.get("notify_url"), matches!(asked.form, Form::V3(_)));
         }
         state.note(now, asked, &number, course, &answer.word());
         state.answers = state.answers.saturating_add(1);
@@ -146,12 +159,34 @@ impl World {
                 }
                 forge::reply(answer, &course.forgeries, &self.merchant.key, asked.sign_type())
             }
-            Form::V3(_) => {
+            Form::V3(letter) => {
                 let (platform, wall) = (state.platform.as_ref(), self.clock.wall(now));
-                let pen = Pen { platform, nonce: &nonce, wall, turn: state.answers };
+                let pen = Pen { platform, nonce: &nonce, serial: &letter.serial, wall, turn: state.answers };
                 v3::reply(answer, asked.op, &course.forgeries, &pen)
             }
         };
+        Next::Answer(self.dated(state, reply, now), course.delivery)
+    }
+
+    /// A statement or a list of settlements.
+    fn report(&self, state: &mut State, asked: &Asked, course: &Course, desk: Desk<'_>) -> Next {
+        let now = desk.now;
+        state.answers = state.answers.saturating_add(1);
+        let nonce = format!("{:032X}", u128::from(state.answers).wrapping_mul(NONCES));
+        let (reply, word) = match &asked.form {
+            Form::V2(_) => statement::answer(asked, &mut state.book, &state.slips, desk, course),
+            Form::V3(letter) => {
+                let pen = Pen {
+                    platform: state.platform.as_ref(),
+                    nonce: &nonce,
+                    serial: &letter.serial,
+                    wall: self.clock.wall(now),
+                    turn: state.answers,
+                };
+                v3::report(asked, letter, &mut state.book, &state.slips, desk, course, &pen)
+            }
+        };
+        state.note(now, asked, &asked.number(&state.book), course, &word);
         Next::Answer(self.dated(state, reply, now), course.delivery)
     }
 

@@ -57,6 +57,34 @@ impl Counter {
         Self::with(&format!("http://{address}"), &key, Some((runtime, sim)))
     }
 
+    /// The same over API v3: the simulated gateway's papers, and one key of the configuration changed.
+    pub(crate) fn with_v3_gateway() -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("tokio");
+        let papers = tempfile::tempdir().expect("a folder");
+        let options = Options { dir: Some(papers.path().to_owned()), ..Options::default() };
+        let merchant = options.merchant.clone();
+        let sim = runtime.block_on(Gateway::start(options)).expect("a gateway");
+        let base_url = format!("http://{}", sim.http());
+        let counter = Self::with(&base_url, &merchant.key, Some((runtime, sim)));
+        for name in ["apiclient_key.pem", "apiclient_cert.pem"] {
+            counter.write(name, &std::fs::read_to_string(papers.path().join(name)).expect("a paper"));
+        }
+        counter.write("apiv3.key", &merchant.v3_key);
+        let v3 = "[gateway.v3]\nprivate_key_file = \"apiclient_key.pem\"\nclient_cert_file = \"apiclient_cert.pem\"\n\
+                  api_key_file = \"apiv3.key\"\n[ledger]";
+        counter.reconfigure("[ledger]", v3);
+        counter.reconfigure("[gateway]\n", "[gateway]\napi = \"v3\"\n");
+        counter
+    }
+
+    /// Changes the configuration.
+    pub(crate) fn reconfigure(&self, from: &str, to: &str) {
+        let config = std::fs::read_to_string(self.path("config.toml")).expect("the configuration");
+        assert!(config.contains(from), "{from}");
+        self.write("config.toml", &config.replacen(from, to, 1));
+    }
+
     fn with(base_url: &str, key: &str, gateway: Option<(tokio::runtime::Runtime, Sim)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let merchant = Options::default().merchant;

@@ -9,7 +9,9 @@ mod reconcile;
 mod refund;
 mod resolve;
 mod scanners;
+mod settlements;
 mod statement;
+mod statement_v3;
 
 /// A payment code that pays, and the canary of these tests.
 const CODE: &str = "130000517967681395";

@@ -17,7 +17,13 @@ use crate::support::Client;
 /// A shop whose gateway has made the statement of the day on which it took `sales` payments.
 fn shop(sales: u32) -> (Counter, String) {
     let counter = Counter::with_gateway();
-    let day = counter.sim().with_book(|book, now| {
+    let day = sell(&counter, sales);
+    (counter, day)
+}
+
+/// Puts `sales` payments of today into the gateway's book, and lets it hand out their statement. The day.
+pub(super) fn sell(counter: &Counter, sales: u32) -> String {
+    counter.sim().with_book(|book, now| {
         let amount = Money::new(8800, "HKD".parse().expect("a currency")).expect("an amount");
         for n in 0..sales {
             let (out_trade_no, auth_code) = (format!("T01-order-{n}"), n.to_string());
@@ -35,22 +41,21 @@ fn shop(sales: u32) -> (Counter, String) {
         }
         book.set_rules(Rules { statements_at_once: true, ..Rules::default() });
         today()
-    });
-    (counter, day)
+    })
 }
 
-fn today() -> String {
+pub(super) fn today() -> String {
     Day::of(Clock::start().wall()).to_string()
 }
 
 impl Counter {
     /// What goes wrong with the next statement.
-    fn spoil(&self, fault: impl Into<Fault>) {
+    pub(super) fn spoil(&self, fault: impl Into<Fault>) {
         assert!(self.sim().add(Rule::once(Op::Statement, fault)));
     }
 
     /// Downloads to `a.csv`.
-    fn download(&self, day: &str, more: &[&str]) -> Ended {
+    pub(super) fn download(&self, day: &str, more: &[&str]) -> Ended {
         let file = self.path("a.csv").display().to_string();
         let mut args = vec!["statement", "--day", day, "--anyway", "-o", &file];
         args.extend(more);
@@ -59,7 +64,7 @@ impl Counter {
 
     /// Nothing has the file's name, and nothing was left beside it.
     #[track_caller]
-    fn has_no_file(&self) {
+    pub(super) fn has_no_file(&self) {
         assert!(!self.path("a.csv").exists());
         assert_eq!(self.parts(), Vec::<String>::new());
     }
@@ -71,7 +76,7 @@ impl Counter {
         names.map(|name| name.to_string_lossy().into_owned()).filter(|name| name.ends_with(".part")).collect()
     }
 
-    fn statements_asked_for(&self) -> usize {
+    pub(super) fn statements_asked_for(&self) -> usize {
         let log = Client::Tcp(self.sim().http()).get("/_sim/log").json();
         log["log"].as_array().expect("lines").iter().filter(|line| line["op"] == "statement").count()
     }

@@ -30,6 +30,8 @@ pub(super) struct Setup {
     pub(super) lanes: usize,
     /// More `[[scanner]]` tables.
     pub(super) devices: String,
+    /// Where notifications are taken.
+    pub(super) notify: Option<SocketAddr>,
     /// Files may grow to so many KiB, as on a full disk.
     pub(super) disk_kib: Option<u32>,
 }
@@ -45,6 +47,7 @@ impl Default for Setup {
             scanner: false,
             lanes: 1,
             devices,
+            notify: None,
             disk_kib: None,
         }
     }
@@ -278,6 +281,18 @@ impl Counter {
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
+    /// Tells the gateway something by its own door.
+    pub(super) fn tell_gateway(&self, path: &str, what: &Value) -> Value {
+        let answer = self.books.ask("POST", path, &[("Content-Type", "application/json")], &what.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    }
+
+    /// What became of the gateway's notifications.
+    pub(super) fn notices(&self) -> Value {
+        self.books.get("/_sim/notices").json()
+    }
+
     /// What `/readyz` says of the shop.
     pub(super) fn readiness(&self) -> Value {
         self.client().get("/readyz").json()
@@ -505,6 +520,8 @@ fn config(setup: &Setup, https: &str, api: SocketAddr, scanner: Option<&PtyScann
     } else {
         "client_cert_file = \"apiclient_cert.pem\"\nclient_key_file = \"apiclient_key.pem\""
     };
+    let notify =
+        setup.notify.map(|it| format!("[notify]\nurl = \"http://{it}/wechatpay/refunds\"\nlisten = \"{it}\"\n"));
     format!(
         r#"[terminal]
 id = "E2E"
@@ -545,12 +562,14 @@ socket = "api.sock"
 listen = "{api}"
 token_file = "token"
 
+{}
 {lanes}
 {}
 {}"#,
         setup.api,
         setup.sub_mch_id.unwrap_or_default(),
         setup.sign_type,
+        notify.unwrap_or_default(),
         scanner.unwrap_or_default(),
         setup.devices,
     )

@@ -3,6 +3,7 @@
 
 mod counter;
 mod displays;
+mod notices;
 mod refunds;
 mod scanners;
 
@@ -19,16 +20,21 @@ const LONGEST: Duration = Duration::from_secs(200);
 
 #[test]
 fn a_sale_over_tls_from_the_scanner_to_the_books() {
-    a_sale("v2");
+    a_sale("v2", "HMAC-SHA256");
+}
+
+#[test]
+fn a_sale_over_v2_with_md5_from_the_scanner_to_the_books() {
+    a_sale("v2", "MD5");
 }
 
 #[test]
 fn a_sale_over_v3_from_the_scanner_to_the_books() {
-    a_sale("v3");
+    a_sale("v3", "HMAC-SHA256");
 }
 
-fn a_sale(api: &'static str) {
-    let mut counter = Counter::open(Setup { api, scanner: true, ..Setup::default() });
+fn a_sale(api: &'static str, sign_type: &'static str) {
+    let mut counter = Counter::open(Setup { api, sign_type, scanner: true, ..Setup::default() });
     let payment = counter.sell("1", 8800);
     counter.scan("130000000000000101");
     let payment = counter.until_final(&payment, LONGEST);

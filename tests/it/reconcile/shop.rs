@@ -45,6 +45,7 @@ impl Shop {
             currency: "HKD".parse().expect("a currency"),
             amount_max: 5_000_000,
             operator_max: None,
+            notify_url: None,
             description: "Dining Hall".into(),
         };
         let ledger = Ledger::open(&folder.path().join("ledger.sqlite"), birth).expect("a ledger");

@@ -368,6 +368,7 @@ impl World {
             amount_max: 5_000_000,
             description: "Dining Hall".into(),
             operator_max: None,
+            notify_url: None,
         };
         let seed = self.chance.draw();
         let mut till = Till::open(ledger, settings, seed, self.at()).map_err(|error| error.to_string())?;

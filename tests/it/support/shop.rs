@@ -64,6 +64,7 @@ impl Shop {
             amount_max: 5_000_000,
             description: "Dining Hall".to_owned(),
             operator_max: Some(OPERATOR_MAX),
+            notify_url: None,
         };
         let (till_ledger, till_clock) = (ledger.clone(), Arc::clone(&clock));
         let (ready, begun) = mpsc::channel();
@@ -245,6 +246,16 @@ fn run(
             Input::AcknowledgeRefund(reference, reply) => {
                 let kept = till.acknowledge_refund(&reference, now).expect("a save");
                 answer = Box::new(move || drop(reply.send(kept)));
+            }
+            Input::RefundNotice(notice, reply) => {
+                let noticed = till.notice(&notice, now).expect("a save");
+                let new = noticed.map(|it| {
+                    out.extend(it.out);
+                    it.new
+                });
+                answer = Box::new(move || {
+                    let _gone = reply.send(new);
+                });
             }
             Input::Acknowledge(reference, reply) => {
                 let kept = till.acknowledge(&reference, now).expect("a save");

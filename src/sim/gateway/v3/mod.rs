@@ -11,11 +11,17 @@ use super::answer::Answer;
 use super::asked::{Asked, Desk, Wrong};
 use super::http::{Reply, Request};
 
+mod notice;
 mod platform;
 mod reply;
+mod report;
+mod settlement;
+mod statement;
 
-pub(super) use platform::Platform;
+pub(super) use notice::notice;
+pub(super) use platform::{PUBLIC_KEY_ID, Platform};
 pub(super) use reply::{Pen, reply};
+pub(super) use report::report;
 
 use crate::words::WallTime;
 use platform::How;
@@ -30,6 +36,8 @@ pub(super) struct Letter {
     /// Why it is refused before anybody looks at what it asks for.
     refusal: Option<Refusal>,
     body: Value,
+    /// `Wechatpay-Serial`, which chooses the key of the reply.
+    pub(super) serial: String,
 }
 
 struct Refusal {
@@ -53,6 +61,8 @@ pub(super) fn op_of(request: &Request) -> Option<(Op, Vec<(&'static str, String)
         ("POST", ["micropay", "transactions", kind, number, "reverse"]) => Some((Op::Reverse, vec![by(kind, number)?])),
         ("GET", ["transactions", kind, number]) => Some((Op::Query, vec![by(kind, number)?])),
         ("POST", ["refunds"]) => Some((Op::Refund, Vec::new())),
+        ("GET", ["statements"]) => Some((Op::Statement, Vec::new())),
+        ("GET", ["settle", "settlements"]) => Some((Op::Settlement, Vec::new())),
         ("GET", ["refunds"]) => Some((Op::RefundQuery, Vec::new())),
         ("GET", ["refunds", "id", number]) => Some((Op::RefundQuery, vec![("refund_id", (*number).to_owned())])),
         ("GET", ["refunds", "out-refund-no", number]) => {
@@ -74,7 +84,8 @@ pub(super) fn list(platform: &mut Platform, merchant: &Merchant, request: &Reque
     }
     platform.lists = platform.lists.saturating_add(1);
     let mut reply = Reply::json(200, &platform.list(&merchant.v3_key));
-    reply.headers.extend(platform.sign(&reply.body, "C0FFEEC0FFEEC0FFEEC0FFEEC0FFEE00", wall, How::Well));
+    let nonce = "C0FFEEC0FFEEC0FFEEC0FFEEC0FFEE00";
+    reply.headers.extend(platform.sign(&reply.body, nonce, wall, How::Well, &request.serial));
     reply
 }
 
@@ -97,8 +108,12 @@ impl Letter {
         };
         let refuse = |status, code, why, kind| Some(Refusal { status, code, why, kind });
         let body = parsed.clone().unwrap_or_default();
-        let mut letter = Self { fields: flat(&body, op, merchant), refusal: None, body };
+        let mut letter =
+            Self { fields: flat(&body, op, merchant), refusal: None, body, serial: request.serial.clone() };
         letter.fields.extend(numbers.into_iter().map(|(name, number)| (name.to_owned(), number)));
+        if request.accept_encoding.contains("gzip") {
+            letter.fields.insert("tar_type".to_owned(), "GZIP".to_owned());
+        }
         letter.refusal = match platform {
             None => refuse(500, "SYSTEM_ERROR", "this simulator was started without v3", None),
             Some(_) if request.accept != "application/json" || request.user_agent.is_empty() => {
@@ -171,6 +186,13 @@ fn flat(body: &Value, op: Op, merchant: &Merchant) -> BTreeMap<String, String> {
         ("/out_refund_no", "out_refund_no"),
         ("/reason", "refund_desc"),
         ("/offset", "offset"),
+        ("/limit", "limit"),
+        ("/date", "bill_date"),
+        ("/settle_state", "settle_state"),
+        ("/settle_start_date", "date_start"),
+        ("/settle_end_date", "date_end"),
+        ("/scene_info/device_id", "device_info"),
+        ("/notify_url", "notify_url"),
     ];
     let mut fields = BTreeMap::new();
     for (pointer, name) in NAMES {
@@ -183,6 +205,10 @@ fn flat(body: &Value, op: Op, merchant: &Merchant) -> BTreeMap<String, String> {
     }
     if !matches!(op, Op::Pay | Op::Refund) {
         fields.insert("appid".to_owned(), merchant.appid.clone());
+    }
+    // Here the merchant is named by the signature alone.
+    if op == Op::Settlement {
+        fields.insert("mch_id".to_owned(), merchant.mch_id.clone());
     }
     fields
 }

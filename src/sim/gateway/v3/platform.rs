@@ -21,6 +21,8 @@ const FRESH: u64 = 300;
 const LIVE: usize = 2;
 /// Nonces that are remembered.
 const NONCES: usize = 4096;
+/// The id of the key of public-key mode.
+pub(in crate::sim::gateway) const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001090000000000000001";
 /// What the real one encrypts certificates for.
 const ASSOCIATED: &str = "certificate";
 
@@ -34,6 +36,8 @@ struct Pair {
 /// The platform: its keys, the merchant's public one, and its manners.
 pub(in crate::sim::gateway) struct Platform {
     pairs: VecDeque<Pair>,
+    /// Signs for whoever asks for it by [`PUBLIC_KEY_ID`].
+    public: RsaKeyPair,
     made: u64,
     merchant_serial: String,
     merchant_public: Vec<u8>,
@@ -53,6 +57,7 @@ impl Platform {
         let client = &papers.client;
         let mut platform = Self {
             pairs: VecDeque::new(),
+            public: RsaKeyPair::from_pkcs8(&papers.platform.serialize_der()).map_err(io::Error::other)?,
             made: 0,
             merchant_serial: papers.client_serial.clone(),
             merchant_public: client.der_bytes().to_vec(),
@@ -135,16 +140,26 @@ impl Platform {
         Ok(())
     }
 
-    /// The four headers of a reply, signed at the gateway's own time, as `how` says.
-    pub(super) fn sign(&self, body: &[u8], nonce: &str, wall: WallTime, how: How) -> Vec<(&'static str, String)> {
+    /// The four headers of a reply, signed at the gateway's own time, as `how` says. `serial` is what the request asked
+    /// for.
+    pub(super) fn sign(
+        &self,
+        body: &[u8],
+        nonce: &str,
+        wall: WallTime,
+        how: How,
+        serial: &str,
+    ) -> Vec<(&'static str, String)> {
         let Some(pair) = self.pairs.front() else { return Vec::new() };
+        let (ours, name) =
+            if serial == PUBLIC_KEY_ID { (&self.public, PUBLIC_KEY_ID) } else { (&pair.key, pair.serial.as_str()) };
         let offset = if how == How::Replayed { -601 } else { 0 };
         let timestamp = self.time(wall).millis().div_euclid(1000).saturating_add(offset);
         let message = [format!("{timestamp}\n{nonce}\n").as_bytes(), body, b"\n"].concat();
         let (key, padding): (_, &'static dyn RsaEncoding) = match how {
             How::Merchants => (&self.merchant_key, &RSA_PKCS1_SHA256),
-            How::OtherPadding => (&pair.key, &aws_lc_rs::signature::RSA_PSS_SHA256),
-            How::Well | How::Replayed | How::UnknownSerial | How::Probe => (&pair.key, &RSA_PKCS1_SHA256),
+            How::OtherPadding => (ours, &aws_lc_rs::signature::RSA_PSS_SHA256),
+            How::Well | How::Replayed | How::UnknownSerial | How::Probe => (ours, &RSA_PKCS1_SHA256),
         };
         let mut signature = vec![0; key.public_modulus_len()];
         if key.sign(padding, &SystemRandom::new(), &message, &mut signature).is_err() {
@@ -154,7 +169,7 @@ impl Platform {
         if how == How::Probe {
             signature.replace_range(..PROBE.len().min(signature.len()), PROBE);
         }
-        let serial = if how == How::UnknownSerial { "7FFFFFFFFFFFFFFF".to_owned() } else { pair.serial.clone() };
+        let serial = if how == How::UnknownSerial { "7FFFFFFFFFFFFFFF".to_owned() } else { name.to_owned() };
         vec![
             ("Wechatpay-Timestamp", timestamp.to_string()),
             ("Wechatpay-Nonce", nonce.to_owned()),

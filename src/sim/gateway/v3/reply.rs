@@ -14,6 +14,14 @@ use super::platform::{How, Platform};
 /// How deep [`Forgery::Nested`] goes.
 const DEPTH: usize = 1_000;
 
+/// How a reply with these forgeries is signed; none: not at all.
+pub(super) fn how(forgeries: &[Forgery]) -> Option<How> {
+    if forgeries.contains(&Forgery::NoSign) {
+        return None;
+    }
+    Some(HOWS.iter().find(|(forgery, _)| forgeries.contains(forgery)).map_or(How::Well, |(_, how)| *how))
+}
+
 /// Signatures that are not as they should be.
 const HOWS: [(Forgery, How); 5] = [
     (Forgery::WrongSign, How::Merchants),
@@ -27,6 +35,8 @@ const HOWS: [(Forgery, How); 5] = [
 pub(in crate::sim::gateway) struct Pen<'a> {
     pub(in crate::sim::gateway) platform: Option<&'a Platform>,
     pub(in crate::sim::gateway) nonce: &'a str,
+    /// What the request said in `Wechatpay-Serial`.
+    pub(in crate::sim::gateway) serial: &'a str,
     pub(in crate::sim::gateway) wall: WallTime,
     /// Counts the answers, so that what can be said in several ways is.
     pub(in crate::sim::gateway) turn: u64,
@@ -47,9 +57,8 @@ pub(in crate::sim::gateway) fn reply(mut answer: Answer, op: Op, forgeries: &[Fo
     }
     let is_error = reply.status >= 400;
     let unsigned = !answer.signed || (is_error && pen.platform.is_none_or(|platform| platform.unsigned_errors));
-    if let Some(platform) = pen.platform.filter(|_| !unsigned && !forgeries.contains(&Forgery::NoSign)) {
-        let how = HOWS.iter().find(|(forgery, _)| forgeries.contains(forgery)).map_or(How::Well, |(_, how)| *how);
-        let headers = platform.sign(&reply.body, pen.nonce, pen.wall, how);
+    if let (Some(platform), Some(how)) = (pen.platform.filter(|_| !unsigned), how(forgeries)) {
+        let headers = platform.sign(&reply.body, pen.nonce, pen.wall, how, pen.serial);
         reply.headers.extend(headers);
     }
     for forgery in forgeries.iter().filter(|forgery| !matches!(forgery, Forgery::DuplicateField | Forgery::Nested)) {
@@ -103,8 +112,8 @@ fn written(answer: &Answer, op: Op, turn: u64) -> Reply {
         Op::Refund => Reply::json(200, &refund(answer, "")),
         Op::RefundQuery if get("one") == "Y" => Reply::json(200, &refund(answer, "_0")),
         Op::RefundQuery => Reply::json(200, &refunds(answer)),
-        // Nobody comes here with one: v3's statements are not served.
-        Op::Statement => error(404, "NOT_FOUND", ""),
+        // Both are written elsewhere.
+        Op::Statement | Op::Settlement => error(404, "NOT_FOUND", ""),
     }
 }
 
@@ -196,6 +205,10 @@ fn refund(answer: &Answer, n: &str) -> Value {
         ("refund_recv_accout", "recv_account"),
     ] {
         copy(answer, &format!("{ours}{n}"), &mut body, theirs);
+    }
+    // v3 has a word of its own for a card that is dead.
+    if body.get("status").is_some_and(|status| status == "CHANGE") {
+        body.insert("status".to_owned(), "ABNORMAL".into());
     }
     if let Some(time) = answer.fields.get(&format!("refund_success_time{n}")) {
         body.insert("success_time".to_owned(), rfc3339(time).into());
