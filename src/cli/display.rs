@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use rustix::event::{PollFd, Timespec};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::exit::Ended;
@@ -110,6 +112,7 @@ fn test(path: &Path, args: &TestArgs) -> anyhow::Result<Exit> {
     let displays = chosen(&counter, args.lane.as_ref())?;
     let mut exit = Exit::Fine;
     let mut tried = 0_usize;
+    let mut patience = Patience::new()?;
     for display in displays {
         let Some(settings) = display.kind.glass() else {
             say::tell(&format!("lane {}: its page is looked at in a browser, /display/{}", display.lane, display.lane));
@@ -117,20 +120,22 @@ fn test(path: &Path, args: &TestArgs) -> anyhow::Result<Exit> {
         };
         tried = tried.saturating_add(1);
         let device = settings.device();
-        let outcome = settings.open(&display.lane).and_then(|mut glass| {
+        let outcome = settings.open(&display.lane).map_err(Halt::from).and_then(|mut glass| {
             let languages = settings.languages(&counter.display_languages);
-            say::tell(&format!(
-                "lane {}: {} {device}; each picture below should stand there",
-                display.lane,
-                settings.kind()
-            ));
-            let done = Stand { glass: glass.as_mut(), pause: args.pause }.all(settings, &languages, counter.amount_max);
+            let kind = settings.kind();
+            say::tell(&format!("lane {}: {kind} {device}; each picture below should stand there", display.lane));
+            let mut stand =
+                Stand { glass: glass.as_mut(), aloud: kind != "console", pause: args.pause, patience: &mut patience };
+            let done = stand.all(settings, &languages, counter.amount_max);
+            // Whoever ends this while *paid* is tried must not leave it there.
             let rows = last_words(&languages, glass.size());
             glass.leave(&rows);
             done
         });
-        if let Err(fault) = outcome {
-            exit = told(&device, &fault);
+        match outcome {
+            Ok(()) => {}
+            Err(Halt::Fault(fault)) => exit = told(&device, &fault),
+            Err(Halt::Asked) => return Ok(exit),
         }
     }
     if tried == 0 {
@@ -140,14 +145,62 @@ fn test(path: &Path, args: &TestArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
+/// Why a display is not shown the rest.
+enum Halt {
+    /// It fails.
+    Fault(Fault),
+    /// Whoever looks has seen enough.
+    Asked,
+}
+
+impl From<Fault> for Halt {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Waits that Ctrl-C ends, and that no Ctrl-C between two of them is lost on.
+struct Patience {
+    runtime: Runtime,
+    signals: [Signal; 3],
+}
+
+impl Patience {
+    fn new() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let inside = runtime.enter();
+        let signals =
+            [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
+        drop(inside);
+        Ok(Self { runtime, signals })
+    }
+
+    /// Waits for `time`.
+    fn wait(&mut self, time: Duration) -> Result<(), Halt> {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = interrupt.recv() => Err(Halt::Asked),
+                _ = terminate.recv() => Err(Halt::Asked),
+                _ = hangup.recv() => Err(Halt::Asked),
+                () = tokio::time::sleep(time) => Ok(()),
+            }
+        })
+    }
+}
+
 /// A display that is looked at.
 struct Stand<'a> {
     glass: &'a mut dyn Glass,
+    /// What should stand there is printed: it is not a display that prints.
+    aloud: bool,
     pause: Duration,
+    patience: &'a mut Patience,
 }
 
 impl Stand<'_> {
-    fn all(&mut self, settings: &Settings, languages: &[Language], amount_max: Money) -> Result<(), Fault> {
+    fn all(&mut self, settings: &Settings, languages: &[Language], amount_max: Money) -> Result<(), Halt> {
         let size = self.glass.size();
         self.page("grid: every place has a character", &grid(size))?;
         for page in characters(settings.charset(), size) {
@@ -180,25 +233,25 @@ impl Stand<'_> {
         Ok(())
     }
 
-    fn scene(&mut self, title: &str, scene: &Scene, size: Size) -> Result<(), Fault> {
+    fn scene(&mut self, title: &str, scene: &Scene, size: Size) -> Result<(), Halt> {
         cards(scene, size).iter().try_for_each(|card| self.page(title, card))
     }
 
-    fn page(&mut self, title: &str, rows: &[String]) -> Result<(), Fault> {
-        let printed = say::print(&format!("{title}\n{}", picture(rows, self.glass.size().columns)));
-        // Whoever looks at the display itself need not read this.
-        drop(printed);
+    fn page(&mut self, title: &str, rows: &[String]) -> Result<(), Halt> {
+        if self.aloud {
+            let printed = say::print(&format!("{title}\n{}", picture(rows, self.glass.size().columns)));
+            // Whoever looks at the display itself need not read this.
+            drop(printed);
+        }
         self.glass.show(rows, false)?;
+        self.patience.wait(SETTLE)?;
         if let Some((node, events)) = self.glass.watched() {
-            let mut polled = [PollFd::from_borrowed_fd(node, events)];
-            let called = rustix::event::poll(&mut polled, Timespec::try_from(SETTLE).ok().as_ref());
+            let called = rustix::event::poll(&mut [PollFd::from_borrowed_fd(node, events)], Some(&Timespec::default()));
             if called.is_ok_and(|count| count > 0) {
                 self.glass.hear()?;
             }
         }
-        // Polls nothing: a sleep that a signal ends.
-        rustix::event::poll(&mut [], Timespec::try_from(self.pause).ok().as_ref()).ok();
-        Ok(())
+        self.patience.wait(self.pause)
     }
 }
 

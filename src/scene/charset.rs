@@ -101,8 +101,8 @@ impl Charset {
             Self::Latin1 => u8::try_from(c).ok().filter(|byte| *byte > 0xA0).map(|byte| vec![byte])?,
             Self::Cp1252 => coded(WINDOWS_1252, c)?,
             Self::Gb2312 => coded(GBK, c).filter(|bytes| in_gb2312(bytes))?,
-            Self::Gbk => coded(GBK, c)?,
-            Self::Big5 => coded(BIG5, c)?,
+            Self::Gbk => coded(GBK, c).filter(|bytes| bytes.len() == 2)?,
+            Self::Big5 => coded(BIG5, c).filter(|bytes| bytes.len() == 2)?,
         };
         (c.width() == Some(bytes.len())).then_some(bytes)
     }
@@ -175,6 +175,8 @@ mod tests {
         // Traditional characters are not in GB 2312.
         assert_eq!(Charset::Gb2312.plain("請请"), "Qing 请");
         assert_eq!(Charset::Ascii.plain("a\u{1b}[2Jb\r\n\u{7f}c"), "a [2Jb c");
+        // The one byte of the euro is Windows', not GBK's.
+        assert_eq!(Charset::Gbk.bytes('€'), None);
         // One byte, but two columns or none: it would push the amount aside.
         assert_eq!(Charset::Latin1.bytes('\u{ad}'), None);
         assert_eq!(Charset::Gbk.plain("2×3"), "2x3");

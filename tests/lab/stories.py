@@ -278,7 +278,7 @@ def display(lab):
     guest.wait(f"ls {pole.by_id}")
     shop.open(more=f'[[display]]\nkind = "vfd"\ndevice = "{pole.numbers}"\n')
     told = []
-    for how in ("kill -KILL {pid}", "systemctl kill -s KILL shroff", "kill -STOP {pid}", "systemctl restart shroff"):
+    for how in ("kill -KILL {pid}", "systemctl kill -s KILL shroff", "kill -STOP {pid}", "systemctl restart --no-block shroff"):
         shop.is_at("connected")
         pole.shows("Welcome")
         shop.pays()

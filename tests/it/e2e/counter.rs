@@ -180,15 +180,22 @@ impl Counter {
         all
     }
 
-    /// Starts another command of `shroff` with this counter's configuration: its exit code, and all it said.
-    pub(super) fn command(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let done = Command::new(env!("CARGO_BIN_EXE_shroff"))
+    /// Starts another command of `shroff` with this counter's configuration.
+    pub(super) fn starts(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_shroff"))
             .args(arguments)
             .arg("--config")
             .arg(self.path("config.toml"))
             .stdin(Stdio::null())
-            .output()
-            .expect("a command");
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a command")
+    }
+
+    /// The same to its end: its exit code, and all it said.
+    pub(super) fn command(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let done = self.starts(arguments).wait_with_output().expect("a command");
         (
             done.status.code(),
             String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr),

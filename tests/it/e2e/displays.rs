@@ -254,6 +254,12 @@ fn stopping_leaves_the_last_words_and_the_test_command_shows_everything() {
     }
     assert_eq!(display.with(|screen| screen.strange.clone()), Vec::<Vec<u8>>::new());
     counter.wait_for("the last words", |_| display.text().contains("请咨询收银员"));
+    // Ended in the middle it leaves the same.
+    let mut test = counter.starts(&["display", "test", "--pause", "60"]);
+    counter.wait_for("the grid", |_| display.text().starts_with("12345678901234567890"));
+    kill_process(Pid::from_child(&test), Signal::INT).expect("interrupted");
+    counter.wait_for("the last words", |_| display.text().contains("请咨询收银员"));
+    assert_eq!(test.wait().expect("an end").code(), Some(0));
     let (exit, said) = counter.command(&["display", "test", "--lane", "2"]);
     assert_eq!(exit, Some(65), "{said}");
 }
