@@ -157,6 +157,17 @@ impl Daemon {
         self.send(request.body(body).timeout(PATIENCE)).await
     }
 
+    /// What stands at `path`, as text, whatever its status.
+    ///
+    /// # Errors
+    /// When the daemon cannot be reached.
+    pub(super) async fn text(&self, path: &[&str]) -> Result<(u16, String), Trouble> {
+        let url = self.url(path, &[])?;
+        let response = self.http.get(url).timeout(PATIENCE).send().await.map_err(|error| self.trouble(&error))?;
+        let status = response.status().as_u16();
+        Ok((status, response.text().await.map_err(|error| self.trouble(&error))?))
+    }
+
     /// The payment with our name or the POS's name `name`, if there is one.
     ///
     /// # Errors

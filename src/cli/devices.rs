@@ -53,10 +53,7 @@ struct Found {
 }
 
 pub(super) fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
-    let sysfs = Sysfs::at(&args.sys, &args.dev);
-    let seen = sysfs.list();
-    let found: Vec<Found> = seen.iter().map(|one| Found::of(one, &seen, &sysfs)).collect();
-    let unused: Vec<String> = sysfs.unused(&seen).iter().map(unused).collect();
+    let (found, unused) = look(&Sysfs::at(&args.sys, &args.dev));
     let usable = found.iter().any(|it| it.device.is_some() && it.scanner);
     if args.output.json {
         say::json(&serde_json::json!({ "devices": found, "without_driver": unused }))?;
@@ -67,6 +64,18 @@ pub(super) fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
         }
     }
     Ok(if usable { Exit::Fine } else { Exit::Found })
+}
+
+fn look(sysfs: &Sysfs) -> (Vec<Found>, Vec<String>) {
+    let seen = sysfs.list();
+    let found = seen.iter().map(|one| Found::of(one, &seen, sysfs)).collect();
+    (found, sysfs.unused(&seen).iter().map(unused).collect())
+}
+
+/// What is plugged in, as `--json` has it.
+pub(super) fn document() -> serde_json::Value {
+    let (found, unused) = look(&Sysfs::default());
+    serde_json::json!({ "devices": found, "without_driver": unused })
 }
 
 /// The name that leads to this device and to no other that is plugged in: the model where it is alone, so that a

@@ -34,9 +34,10 @@ pub enum Exit {
     Config,
 }
 
-impl Termination for Exit {
-    fn report(self) -> ExitCode {
-        ExitCode::from(match self {
+impl Exit {
+    /// Its number.
+    pub(super) fn code(self) -> u8 {
+        match self {
             Self::Fine => 0,
             Self::Found => 1,
             Self::Data => 65,
@@ -45,7 +46,13 @@ impl Termination for Exit {
             Self::Later => 75,
             Self::Denied => 77,
             Self::Config => 78,
-        })
+        }
+    }
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self.code())
     }
 }
 
@@ -157,7 +164,9 @@ fn of_ledger(error: &LedgerError) -> Exit {
     match error {
         LedgerError::Locked(_) => Exit::Later,
         LedgerError::Denied(_) => Exit::Denied,
-        LedgerError::Damaged(_) | LedgerError::Newer { .. } | LedgerError::NotAFile(_) => Exit::Data,
+        LedgerError::Damaged(_) | LedgerError::Newer { .. } | LedgerError::NotAFile(_) | LedgerError::Unfinished(_) => {
+            Exit::Data
+        }
         LedgerError::Missing(_)
         | LedgerError::ReadOnly
         | LedgerError::Full

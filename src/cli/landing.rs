@@ -59,6 +59,11 @@ impl Landing {
         self.beside.as_file_mut()
     }
 
+    /// Where it is until it lands.
+    pub(super) fn path(&self) -> &Path {
+        self.beside.path()
+    }
+
     /// Gives it its name. When this returns, a power cut no longer matters.
     ///
     /// # Errors

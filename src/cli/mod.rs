@@ -2,16 +2,20 @@
 
 mod api;
 mod attention;
+mod backup;
+mod bundle;
 mod cancel;
 mod close;
 mod completions;
 mod config;
 mod devices;
 mod display;
+mod doctor;
 mod exit;
 mod follow;
 mod hid_id;
 mod landing;
+mod log;
 mod man;
 mod offline;
 mod pay;
@@ -21,6 +25,7 @@ pub mod reconcile;
 mod refund;
 mod refused;
 mod resolve;
+mod restore;
 mod say;
 mod scan;
 mod serve;
@@ -87,6 +92,14 @@ enum Command {
     Settlements(settlements::SettlementsArgs),
     /// Check the journal's hash chain and the ledger's integrity
     Verify(verify::VerifyArgs),
+    /// Say what is wrong with the terminal, and how to mend it
+    Doctor(doctor::DoctorArgs),
+    /// Put what support needs into one file, without a secret in it
+    SupportBundle(bundle::BundleArgs),
+    /// Copy the ledger as it is now to a file, beside the running daemon
+    Backup(backup::BackupArgs),
+    /// With the daemon stopped: put a backup in the ledger's place
+    Restore(restore::RestoreArgs),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -143,6 +156,10 @@ pub fn run(args: Args) -> Exit {
         Command::Statement(args) => statement::run(path, &args),
         Command::Settlements(args) => settlements::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),
+        Command::Doctor(args) => doctor::run(path, &args),
+        Command::SupportBundle(args) => bundle::run(path, &args),
+        Command::Backup(args) => backup::run(path, &args),
+        Command::Restore(args) => restore::run(path, &args),
         Command::Config(command) => config::run(path, &command),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::offline::Books;
 use super::progress::Bar;
 use super::shown::{Payment, shop_time};
-use super::{Exit, Json, say, serve};
+use super::{Exit, Json, say};
 use crate::config::Config;
 use crate::daemon::ServeError;
 use crate::edge::api::view::PaymentView;
@@ -58,7 +58,7 @@ struct OpenView {
 }
 
 pub(super) fn run(path: &Path, args: &ResolveArgs) -> anyhow::Result<Exit> {
-    serve::listen(&args.log)?;
+    super::log::listen_in_text(&args.log)?;
     crate::daemon::harden();
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let config = Config::load(path, credentials.as_deref())?;

@@ -33,7 +33,10 @@ struct Document {
 
 pub(super) fn run(path: &Path, args: &ShowArgs) -> anyhow::Result<Exit> {
     let books = Books::open(path)?;
-    let Some(row) = books.find(&args.name)? else { return Err(unknown().into()) };
+    let Some(row) = books.find(&args.name)? else {
+        let went_back = !books.reader.went_back()?.is_empty();
+        return Err(if went_back { perhaps_lost() } else { unknown() }.into());
+    };
     let journal = books.reader.journal_of(&row.record.facts.reference)?;
     let payment = PaymentView::of(&row, books.language);
     let refunds = books.reader.refunds_of(&row.record.facts.reference)?;
@@ -60,6 +63,12 @@ pub(super) fn run(path: &Path, args: &ShowArgs) -> anyhow::Result<Exit> {
     text.push_str(&say::table(["SEQ", "WHEN (UTC+8)", "EVENT", "STATE", "MONEY", "DETAILS"], journal.iter().map(line)));
     say::print(&text)?;
     Ok(Exit::Fine)
+}
+
+fn perhaps_lost() -> BadData {
+    let text = "no payment has this ref or client_ref here, but this ledger was restored from a backup and may be older than \
+                it: look for it in WeChat Pay's statement (shroff reconcile)";
+    BadData(text.to_owned())
 }
 
 /// The name is not repeated: somebody may have scanned a payment code into the wrong place.

@@ -1,13 +1,14 @@
 //! `[[lane]]`, `[[scanner]]`, `[[display]]`: what stands on the counter.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use serialport::{DataBits, FlowControl, Parity};
 
 use super::error::ConfigError;
 use super::raw::Raw;
 use super::reader::Reader;
-use crate::edge::display::glass;
+use crate::edge::display::{Theme, glass};
 use crate::edge::scanner::{DeviceName, HidPosSettings, ScannerKind, SerialSettings, Settings, Transport};
 use crate::scan::Suffix;
 use crate::scene::charset::Charset;
@@ -45,7 +46,14 @@ pub struct Display {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DisplayKind {
     /// A second screen with a browser, which asks for its page.
-    Page,
+    Page {
+        /// Whether it is heard when a payment ends.
+        sound: bool,
+        /// Its colours.
+        theme: Theme,
+        /// What it shows while nobody pays.
+        picture: Option<PathBuf>,
+    },
     /// One that the terminal writes on.
     Glass(glass::Settings),
 }
@@ -55,7 +63,7 @@ impl DisplayKind {
     #[must_use]
     pub const fn glass(&self) -> Option<&glass::Settings> {
         match self {
-            Self::Page => None,
+            Self::Page { .. } => None,
             Self::Glass(settings) => Some(settings),
         }
     }
@@ -68,7 +76,7 @@ pub(super) struct Counter {
     pub(super) displays: Vec<Display>,
 }
 
-pub(super) fn counter(raw: &Raw, errors: &mut Vec<ConfigError>) -> Option<Counter> {
+pub(super) fn counter(raw: &Raw, beside: &Path, errors: &mut Vec<ConfigError>) -> Option<Counter> {
     let lanes = lanes(raw, errors);
     let lanes = lanes.as_deref();
     let mut taken = Vec::new();
@@ -81,15 +89,12 @@ pub(super) fn counter(raw: &Raw, errors: &mut Vec<ConfigError>) -> Option<Counte
             all
         });
     }
-    let mut displays = Some(Vec::new());
+    let mut displays: Option<Vec<Display>> = Some(Vec::new());
     for table in raw.all("display") {
         let mut r = Reader::new("display", Some(table), errors);
-        let one = display(&mut r, lanes, &mut taken);
-        let same = |it: &Display, one: &Display| it.kind == one.kind && it.kind.glass().is_some_and(is_lcdproc);
-        if let (Some(one), Some(displays)) = (&one, &displays)
-            && displays.iter().any(|it| same(it, one))
-        {
-            r.clash("address", "is named a second time; LCDd shows one lane at a time, so each has its own");
+        let one = display(&mut r, beside, lanes, &mut taken);
+        if let (Some(one), Some(all)) = (&one, &displays) {
+            stands_alone(&mut r, one, all);
         }
         displays = displays.zip(one).map(|(mut all, one)| {
             all.push(one);
@@ -99,8 +104,21 @@ pub(super) fn counter(raw: &Raw, errors: &mut Vec<ConfigError>) -> Option<Counte
     Some(Counter { lanes: lanes?.to_vec(), scanners: scanners?, displays: displays? })
 }
 
-const fn is_lcdproc(settings: &glass::Settings) -> bool {
-    matches!(settings, glass::Settings::Lcdproc { .. })
+/// A lane has one page, and an LCDd one lane.
+fn stands_alone(r: &mut Reader<'_>, one: &Display, all: &[Display]) {
+    match &one.kind {
+        DisplayKind::Page { .. } => {
+            if all.iter().any(|it| it.lane == one.lane && it.kind.glass().is_none()) {
+                r.clash("lane", "has a page already; a lane has one page, which any number of browsers may show");
+            }
+        }
+        DisplayKind::Glass(glass::Settings::Lcdproc { .. }) => {
+            if all.iter().any(|it| it.kind == one.kind) {
+                r.clash("address", "is named a second time; LCDd shows one lane at a time, so each has its own");
+            }
+        }
+        DisplayKind::Glass(glass::Settings::Vfd { .. } | glass::Settings::Console) => {}
+    }
 }
 
 /// The lanes; one lane `1` where none is named.
@@ -174,7 +192,12 @@ enum Shows {
     Console,
 }
 
-fn display(r: &mut Reader<'_>, lanes: Option<&[LaneId]>, taken: &mut Vec<DeviceName>) -> Option<Display> {
+fn display(
+    r: &mut Reader<'_>,
+    beside: &Path,
+    lanes: Option<&[LaneId]>,
+    taken: &mut Vec<DeviceName>,
+) -> Option<Display> {
     let lane = lane(r, lanes);
     let kinds = [("page", Shows::Page), ("vfd", Shows::Vfd), ("lcdproc", Shows::Lcdproc), ("console", Shows::Console)];
     let kind = r.choice("kind", &kinds);
@@ -182,8 +205,14 @@ fn display(r: &mut Reader<'_>, lanes: Option<&[LaneId]>, taken: &mut Vec<DeviceN
     let line = serial_line(r);
     let profile = profile(r);
     let address = r.parsed::<SocketAddr>("address");
+    let sound = r.choice("sound", &[("on", true), ("off", false)]);
+    let theme = r.choice("theme", &[Theme::Auto, Theme::Light, Theme::Dark].map(|theme| (theme.word(), theme)));
+    let picture = r.file("picture");
     let kind = match kind? {
-        Shows::Page => DisplayKind::Page,
+        Shows::Page => {
+            let picture = picture.map(|name| (!name.is_empty()).then(|| beside.join(name)));
+            DisplayKind::Page { sound: sound?, theme: theme?, picture: picture? }
+        }
         Shows::Console => DisplayKind::Glass(glass::Settings::Console),
         Shows::Lcdproc => DisplayKind::Glass(glass::Settings::Lcdproc { address: address? }),
         Shows::Vfd => {

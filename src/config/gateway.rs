@@ -71,6 +71,8 @@ pub struct V2 {
 pub struct V3 {
     /// The key that signs requests, with the serial number of its certificate.
     pub signer: Arc<Signer>,
+    /// The merchant's certificate, in PEM.
+    pub client_cert: Vec<u8>,
     /// The key of certificates and notices, exactly 32 bytes.
     pub api_key: Secret,
     /// WeChat Pay's public key, in public-key mode.
@@ -286,8 +288,9 @@ fn v3(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<V3> {
         r.content_of("api_key_file", key)
     });
     let platform_key = platform_key(r, secrets);
-    let signer = signer(r, &private_key_pem?, &client_cert_pem?);
-    Some(V3 { signer: Arc::new(signer?), api_key: api_key?, platform_key: platform_key? })
+    let client_cert = client_cert_pem?;
+    let signer = signer(r, &private_key_pem?, &client_cert);
+    Some(V3 { signer: Arc::new(signer?), client_cert, api_key: api_key?, platform_key: platform_key? })
 }
 
 /// The key and the certificate, if they can sign and belong together.

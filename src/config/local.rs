@@ -71,7 +71,8 @@ impl Counter {
         let mut raw = super::read(path)?;
         let mut errors = std::mem::take(&mut raw.errors);
         let terminal = checked::terminal(&mut Reader::new("terminal", raw.one("terminal"), &mut errors));
-        let counter = devices::counter(&raw, &mut errors);
+        let beside = path.parent().unwrap_or(Path::new("."));
+        let counter = devices::counter(&raw, beside, &mut errors);
         match (terminal, counter) {
             (Some(terminal), Some(counter)) if errors.is_empty() => {
                 let Terminal { display_languages, amount_max, .. } = terminal;

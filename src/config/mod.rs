@@ -116,7 +116,7 @@ fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Co
     let refund = checked::refund(&mut Reader::new("refund", raw.one("refund"), errors), supervised);
     let here = gateway.as_ref().is_some_and(|gateway| gateway.base_url.is_on_this_machine());
     let notify = notify::notify(&mut Reader::new("notify", raw.one("notify"), errors), here);
-    let counter = devices::counter(raw, errors);
+    let counter = devices::counter(raw, secrets.beside, errors);
     let counter = counter?;
     Some(Config {
         terminal: terminal?,

@@ -12,9 +12,9 @@ use tracing::{info, warn};
 use crate::config::{Config, Display};
 use crate::edge::clock::Clock;
 use crate::edge::desk::{Board, DeviceView, Role};
-use crate::edge::display::Watcher;
 use crate::edge::display::glass::{Settings, State};
 use crate::edge::display::keeping::{Keeping, Report, SILENT};
+use crate::edge::display::{Front, Watcher};
 use crate::edge::metrics::Metrics;
 use crate::words::{LaneId, Language};
 
@@ -44,6 +44,7 @@ impl Displays {
     pub(super) fn start(
         config: &Config,
         board: &watch::Receiver<Board>,
+        front: &Front,
         clock: Clock,
         views: &Arc<watch::Sender<Vec<DeviceView>>>,
         metrics: &Arc<Metrics>,
@@ -56,7 +57,7 @@ impl Displays {
         for (index, (lane, settings)) in (config.scanners.len()..).zip(written) {
             let languages = settings.languages(&config.terminal.display_languages);
             let now = Arc::new(move || clock.now());
-            let watcher = Watcher::new(board.clone(), lane.clone(), languages.clone(), now);
+            let watcher = Watcher::new(board.clone(), lane.clone(), languages.clone(), now).in_front(front);
             let (views, metrics) = (Arc::clone(views), Arc::clone(metrics));
             let post = Post { index, lane, settings, languages, views, metrics, report: None };
             tasks.spawn_on(post.run(watcher, stopped.clone()), handle);
@@ -152,7 +153,7 @@ impl Post {
             return;
         }
         let (lane, device, advice) = (&self.lane, self.settings.device(), &report.advice);
-        self.metrics.display_up(lane, &device, state == State::Connected);
+        self.metrics.display_up(lane, self.settings.kind(), &device, state == State::Connected);
         info!(%lane, %device, health = state.word(), %advice, "display");
         self.views.send_modify(|views| {
             if let Some(view) = views.get_mut(self.index) {

@@ -11,13 +11,14 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::ServeError;
-use crate::config::{ClientIdentity, Config, GatewayApi, TerminalIp};
+use crate::config::{ClientIdentity, Config, DisplayKind, GatewayApi, TerminalIp};
 use crate::dialect::v2::V2;
 use crate::dialect::v3::V3;
 use crate::dialect::{Dialect, Merchant};
 use crate::edge::api::{Api, ApiConfig};
 use crate::edge::clock::Clock;
 use crate::edge::dice::Dice;
+use crate::edge::display::{Front, PageFront, Picture};
 use crate::edge::gateway::{Gateway, GatewayConfig, Identity};
 
 /// The platform's certificates, beside the ledger.
@@ -41,13 +42,27 @@ impl Drop for Doors {
 
 /// The way to the gateway this configuration names.
 pub(crate) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
+    gateway_keeping(config, clock, Some(config.ledger_path.with_file_name(KEYS_FILE)))
+}
+
+/// The same, for a look: nothing is kept.
+pub(crate) fn gateway_for_a_look(config: &Config, clock: Clock) -> Result<Gateway, ServeError> {
+    gateway_keeping(config, clock, None)
+}
+
+/// What the merchant proves itself with when it takes money back, in v2.
+pub(crate) fn identity(client: ClientIdentity) -> Identity {
+    match client {
+        ClientIdentity::Pem { cert, key } => Identity::Pem { cert, key },
+        ClientIdentity::Pkcs12 { store, password } => Identity::Pkcs12 { store, password },
+    }
+}
+
+fn gateway_keeping(config: &Config, clock: Clock, keys_file: Option<PathBuf>) -> Result<Gateway, ServeError> {
     let merchant = merchant(config);
     let (dialect, identity, keys_file): (Arc<dyn Dialect>, _, _) = match &config.gateway.api {
         GatewayApi::V2(v2) => {
-            let identity = v2.client.clone().map(|client| match client {
-                ClientIdentity::Pem { cert, key } => Identity::Pem { cert, key },
-                ClientIdentity::Pkcs12 { store, password } => Identity::Pkcs12 { store, password },
-            });
+            let identity = v2.client.clone().map(identity);
             (Arc::new(V2::new(merchant, v2.key.clone(), v2.sign_type)), identity, None)
         }
         GatewayApi::V3(v3) => {
@@ -55,7 +70,7 @@ pub(crate) fn gateway(config: &Config, clock: Clock) -> Result<Gateway, ServeErr
             if let Some(key) = &v3.platform_key {
                 dialect = dialect.with_public_key(&key.id, &key.pem)?;
             }
-            (Arc::new(dialect), None, Some(config.ledger_path.with_file_name(KEYS_FILE)))
+            (Arc::new(dialect), None, keys_file)
         }
     };
     let gateway = GatewayConfig {
@@ -99,16 +114,37 @@ fn own_address() -> IpAddr {
 }
 
 /// What the API needs of the configuration.
-pub(super) fn api_config(config: &Config) -> ApiConfig {
+pub(super) fn api_config(config: &Config, front: Front) -> ApiConfig {
     ApiConfig {
         origins: config.api.origins.clone(),
         token: config.api.tcp.as_ref().map(|tcp| tcp.token.clone()),
         supervisor: config.api.supervisor.clone(),
         language: config.terminal.language,
         display_languages: config.terminal.display_languages.clone(),
+        currency: config.terminal.currency,
+        front,
         lanes: config.lanes.clone(),
         ledger: config.ledger_path.clone(),
     }
+}
+
+/// What the shop itself puts on its displays. A picture that cannot be shown is no reason not to sell.
+pub(super) fn front(config: &Config) -> Front {
+    let mut front = Front::default();
+    let name = config.terminal.store_name.trim();
+    front.name = (!name.is_empty()).then(|| name.into());
+    for shown in &config.displays {
+        let DisplayKind::Page { sound, theme, picture } = &shown.kind else { continue };
+        let picture = picture.as_ref().and_then(|path| match Picture::read(path) {
+            Ok(picture) => Some(Arc::new(picture)),
+            Err(error) => {
+                warn!(lane = %shown.lane, path = %path.display(), why = %error, "display.picture is not shown");
+                None
+            }
+        });
+        front.pages.insert(shown.lane.clone(), PageFront { mute: !sound, theme: *theme, picture });
+    }
+    front
 }
 
 /// Opens the API's sockets and serves them.

@@ -16,8 +16,8 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::config::Config;
-use crate::dialect::KeyError;
+use crate::config::{Config, GatewayApi};
+use crate::dialect::{KeyError, Paper};
 use crate::edge::api::Api;
 use crate::edge::clock::Clock;
 use crate::edge::desk::{Board, Desk, DeviceView, INBOX, Input};
@@ -30,7 +30,7 @@ use crate::payment::{Answer, Heard};
 use crate::till::{Outgoing, Settings, Till};
 use crate::words::{OutTradeNo, Secret, WallTime};
 use displays::Displays;
-pub(crate) use doors::gateway;
+pub(crate) use doors::{gateway, gateway_for_a_look, identity};
 pub(crate) use resolve::resolve;
 use scanners::Scanners;
 use till_thread::Hands;
@@ -101,13 +101,18 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let (board, board_reader) = watch::channel(Board::default());
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
+    if let Some(paper) = certificate(config) {
+        metrics.certificate_until(paper.until);
+    }
     let (views, view_reader) = watch::channel(views(config));
     let views = Arc::new(views);
+    let front = doors::front(config);
     // Before the scanners: a keeper shares nothing with them, not even by accident.
-    let displays = Displays::start(config, &board_reader, clock, &views, &metrics, runtime.handle());
+    let displays = Displays::start(config, &board_reader, &front, clock, &views, &metrics, runtime.handle());
     let scanners = Scanners::start(&config.scanners, clock, &inbox, &views, &board, &metrics)?;
     let desk = Desk::new(inbox.clone(), board_reader, view_reader);
-    let api = Api::new(doors::api_config(config), desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
+    let api_config = doors::api_config(config, front);
+    let api = Api::new(api_config, desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
     let notices = runtime.block_on(notices::open(config, desk, &gateway, &metrics, clock))?;
     let stopper = inbox.clone();
@@ -173,17 +178,38 @@ fn runtime() -> Result<Runtime, ServeError> {
         .map_err(ServeError::System)
 }
 
-fn open_ledger(config: &Config) -> Result<Ledger, ServeError> {
-    let mark = (0..MARK_LENGTH).map(|_| {
+/// What the order numbers of a ledger have in common, drawn anew.
+pub(crate) fn new_mark() -> String {
+    let letter = |_| {
         let at = usize::try_from(Dice.below(30)).unwrap_or(0);
         char::from(MARK.get(at).copied().unwrap_or(b'0'))
-    });
+    };
+    (0..MARK_LENGTH).map(letter).collect()
+}
+
+fn open_ledger(config: &Config) -> Result<Ledger, ServeError> {
     let birth = Birth {
         terminal: config.terminal.id.clone(),
-        mark: mark.collect(),
+        mark: new_mark(),
         salt: Secret::new(Dice.bytes::<32>().to_vec()),
     };
-    Ok(Ledger::open(&config.ledger_path, birth)?)
+    let ledger = Ledger::open(&config.ledger_path, birth)?;
+    if ledger.went_back() {
+        warn!(
+            ledger = %config.ledger_path.display(),
+            "an older copy stands in the ledger's place: it goes on under new numbers, and what was sold since the copy \
+             is not known here; reconcile those days"
+        );
+    }
+    Ok(ledger)
+}
+
+/// The merchant's certificate, if there is one that can be read.
+pub(crate) fn certificate(config: &Config) -> Option<Paper> {
+    match &config.gateway.api {
+        GatewayApi::V3(v3) => Paper::from_pem(&v3.client_cert).ok(),
+        GatewayApi::V2(v2) => Paper::from_der(&identity(v2.client.clone()?).certificate().ok()?).ok(),
+    }
 }
 
 fn settings(config: &Config) -> Settings {
@@ -224,7 +250,7 @@ fn call(
             Err(Doubt::NotSent(why)) => Some(why.to_string()),
             Ok(_) | Err(Doubt::NoAnswer(_) | Doubt::Distrust(_)) => None,
         };
-        note_reach(&board, unreachable);
+        note_reach(&board, &metrics, unreachable);
         let heard = match result {
             Ok(answer) => Heard::Answer(answer),
             Err(Doubt::NotSent(why)) => Heard::NotSent(why.word()),
@@ -252,7 +278,7 @@ fn reach(handle: &Handle, gateway: &Arc<Gateway>, board: &Arc<watch::Sender<Boar
         if let Err(why) = &outcome {
             warn!(%why, "the gateway cannot be reached");
         }
-        note_reach(&board, outcome.err().map(|why| why.to_string()));
+        note_reach(&board, &metrics, outcome.err().map(|why| why.to_string()));
         note_clock(&gateway, &metrics, &board);
     });
 }
@@ -277,7 +303,8 @@ async fn keep_keys_fresh(gateway: Arc<Gateway>) {
     }
 }
 
-fn note_reach(board: &watch::Sender<Board>, unreachable: Option<String>) {
+fn note_reach(board: &watch::Sender<Board>, metrics: &Metrics, unreachable: Option<String>) {
+    metrics.gateway_up(unreachable.is_none());
     board.send_if_modified(|board| {
         let changed = board.unreachable != unreachable;
         board.unreachable = unreachable;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::ServeError;
 use crate::config::Scanner;
@@ -45,6 +45,8 @@ struct Post {
 struct Condition {
     health: Health,
     held_up: bool,
+    /// The state that was told last.
+    told: &'static str,
     flow: Flow,
 }
 
@@ -69,7 +71,7 @@ impl Scanners {
                 views: Arc::clone(views),
                 news: Arc::clone(news),
                 metrics: Arc::clone(metrics),
-                condition: Mutex::new(Condition { health, held_up: false, flow: Flow::default() }),
+                condition: Mutex::new(Condition { health, held_up: false, told: "", flow: Flow::default() }),
             });
             let (id, lane, settings) = (ScannerId::new(index), scanner.lane.clone(), scanner.settings.clone());
             let theirs = Arc::clone(&post);
@@ -172,16 +174,22 @@ impl Post {
 
     /// Shows how it is to whoever looks.
     fn show(&self) {
-        let (state, advice) = {
-            let condition = self.condition();
-            match (&condition.health, condition.held_up) {
+        let (state, advice, news) = {
+            let mut condition = self.condition();
+            let (state, advice) = match (&condition.health, condition.held_up) {
                 (_, true) => ("stuck", STUCK.to_owned()),
                 (Health::Connected, false) => (Health::Connected.word(), String::new()),
                 (other, false) => (other.word(), other.to_string()),
-            }
+            };
+            (state, advice, std::mem::replace(&mut condition.told, state) != state)
         };
         self.metrics.scanner_up(&self.lane, &self.device, state == Health::Connected.word());
-        info!(lane = %self.lane, device = %self.device, health = state, %advice, "scanner");
+        if news {
+            info!(lane = %self.lane, device = %self.device, health = state, %advice, "scanner");
+        } else {
+            // Unplugged, and then not plugged in: one fact, for which the advice gets better.
+            debug!(lane = %self.lane, device = %self.device, health = state, %advice, "scanner");
+        }
         self.views.send_modify(|views| {
             if let Some(view) = views.get_mut(self.index) {
                 (view.state, view.advice) = (state, advice);

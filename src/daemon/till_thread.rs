@@ -12,8 +12,8 @@ use crate::edge::desk::{Accepted, Board, Input, Notice};
 use crate::edge::metrics::Metrics;
 use crate::ledger::LedgerError;
 use crate::payment::{Ask, Op, RefundState, State, Terms};
-use crate::till::{LaneView, Outgoing, ScanVerdict, Till};
-use crate::words::{AuthCode, LaneId, Now, Tick};
+use crate::till::{Finished, LaneView, Outgoing, ScanVerdict, SettledRefund, Till};
+use crate::words::{AuthCode, LaneId, Now, OutTradeNo, Tick};
 
 /// The longest sleep: the watchdog is fed from this loop.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -209,16 +209,18 @@ impl Loop<'_> {
     }
 
     fn publish(&mut self) {
-        for state in self.till.take_finished() {
+        for Finished { reference, out_trade_no, state } in self.till.take_finished() {
             self.hands.metrics.payment_final(state);
-            info!(state = state.word(), "a payment is final");
+            let out_trade_no = out_trade_no.as_ref().map(OutTradeNo::as_str).unwrap_or_default();
+            info!(payment = %reference, out_trade_no, state = state.word(), "a payment is final");
         }
-        for state in self.till.take_settled_refunds() {
+        for SettledRefund { reference, payment, state } in self.till.take_settled_refunds() {
             self.hands.metrics.refund_settled(state);
             if state == RefundState::Refunded {
-                info!("a refund has arrived");
+                info!(%payment, refund = %reference, "a refund has arrived");
             } else {
-                warn!(state = state.word(), "a refund needs a person, see `shroff attention`");
+                let state = state.word();
+                warn!(%payment, refund = %reference, state, "a refund needs a person, see `shroff attention`");
             }
         }
         self.hands.metrics.unsettled(self.till.unsettled());

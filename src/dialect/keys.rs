@@ -38,6 +38,12 @@ impl PlatformKey {
         self.key.verify_sig(message, signature).is_ok()
     }
 
+    /// The last moment of its certificate; none without one.
+    #[must_use]
+    pub fn until(&self) -> Option<WallTime> {
+        self.certificate.map(|(_, until)| until)
+    }
+
     /// Whether the key may sign at this moment. One without a certificate always may.
     #[must_use]
     pub fn is_valid(&self, at: WallTime) -> bool {

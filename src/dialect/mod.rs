@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 use crate::payment::{Answer, Call};
 use crate::words::WallTime;
 
+mod certificate;
 mod keys;
 mod merchant;
 mod notices;
@@ -14,6 +15,7 @@ mod text;
 pub mod v2;
 pub mod v3;
 
+pub use certificate::Paper;
 pub use keys::{KeyError, PlatformKey, PlatformKeys};
 pub use merchant::Merchant;
 pub use notices::Notices;

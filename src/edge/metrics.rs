@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::dialect::Distrust;
 use crate::payment::{Op, RefundState, State};
-use crate::words::LaneId;
+use crate::words::{LaneId, WallTime};
 
 /// Seconds of a gateway call: from a good line to the longest time-out there may be.
 const CALL_BUCKETS: [f64; 11] = [0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0];
@@ -37,12 +37,33 @@ pub struct Metrics {
     refused_notices: Family<Words<1>, Counter>,
     scans: Family<Words<1>, Counter>,
     scanner_up: Family<[(&'static str, String); 2], Gauge>,
-    display_up: Family<[(&'static str, String); 2], Gauge>,
     unsettled: Gauge,
     attention: Gauge,
     out_of_order: Gauge,
     clock_ahead: Gauge,
     commit_seconds: Histogram,
+    oldest_unsettled: Gauge,
+    ledger_size: Gauge,
+    wal_size: Gauge,
+    disk_free: Gauge,
+    gateway_up: Gauge,
+    display_up: Family<[(&'static str, String); 3], Gauge>,
+    certificate_until: Gauge,
+}
+
+/// What is looked up when somebody asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Payments and refunds that a person must look at.
+    pub attention: usize,
+    /// The age of the oldest payment without a final state, in seconds.
+    pub oldest_unsettled: u64,
+    /// The ledger's file, in bytes.
+    pub ledger: u64,
+    /// What is not copied into it yet, in bytes.
+    pub wal: u64,
+    /// What is free where it is, in bytes.
+    pub free: u64,
 }
 
 impl Default for Metrics {
@@ -69,12 +90,18 @@ impl Metrics {
             refused_notices: Family::default(),
             scans: Family::default(),
             scanner_up: Family::default(),
-            display_up: Family::default(),
             unsettled: Gauge::default(),
             attention: Gauge::default(),
             out_of_order: Gauge::default(),
             clock_ahead: Gauge::default(),
             commit_seconds: Histogram::new(COMMIT_BUCKETS),
+            oldest_unsettled: Gauge::default(),
+            ledger_size: Gauge::default(),
+            wal_size: Gauge::default(),
+            disk_free: Gauge::default(),
+            gateway_up: Gauge::default(),
+            display_up: Family::default(),
+            certificate_until: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("build", "The program that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -95,7 +122,6 @@ impl Metrics {
         registry.register("refused_notifications", help, new.refused_notices.clone());
         registry.register("scans", "Complete scans, by what became of them", new.scans.clone());
         registry.register("scanner_up", "1 while the scanner is connected", new.scanner_up.clone());
-        registry.register("display_up", "1 while the display is connected", new.display_up.clone());
         registry.register(
             "unsettled_payments",
             "Payments with something left to do or to watch",
@@ -115,12 +141,63 @@ impl Metrics {
             Unit::Seconds,
             new.commit_seconds.clone(),
         );
+        registry.register_with_unit(
+            "oldest_unsettled_payment_age",
+            "Age of the oldest payment whose money is not certain; 0 when there is none",
+            Unit::Seconds,
+            new.oldest_unsettled.clone(),
+        );
+        registry.register_with_unit("ledger_size", "The ledger's file", Unit::Bytes, new.ledger_size.clone());
+        registry.register_with_unit(
+            "ledger_wal_size",
+            "What is committed and not copied into the ledger's file yet",
+            Unit::Bytes,
+            new.wal_size.clone(),
+        );
+        registry.register_with_unit(
+            "ledger_disk_free",
+            "Free space where the ledger is",
+            Unit::Bytes,
+            new.disk_free.clone(),
+        );
+        registry.register(
+            "gateway_up",
+            "1 when WeChat could be reached when it was last tried",
+            new.gateway_up.clone(),
+        );
+        registry.register("display_up", "1 while the display shows what it should", new.display_up.clone());
+        registry.register_with_unit(
+            "certificate_expiry_timestamp",
+            "When the merchant's certificate ends, since 1970; 0 without one",
+            Unit::Seconds,
+            new.certificate_until.clone(),
+        );
         // Counted from zero, so that the first one is seen as an increase.
         for state in [State::Paid, State::Declined, State::Reversed, State::Canceled, State::Expired] {
             drop(new.payments.get_or_create(&[("state", state.word())]));
         }
         for state in [RefundState::Refunded, RefundState::Failed, RefundState::NeedsAttention] {
             drop(new.refunds.get_or_create(&[("state", state.word())]));
+        }
+        for why in [
+            Distrust::TooLarge,
+            Distrust::Status(0),
+            Distrust::Malformed(""),
+            Distrust::Unsigned,
+            Distrust::BadSignature,
+            Distrust::UnknownKey,
+            Distrust::Stale,
+            Distrust::OtherOrder,
+            Distrust::OtherRefund,
+            Distrust::OtherMerchant,
+            Distrust::OtherAmount,
+            Distrust::OtherCurrency,
+            Distrust::Incomplete(""),
+        ] {
+            drop(new.distrust.get_or_create(&[("reason", why.word())]));
+        }
+        for verdict in ["taken", "not-armed", "repeated", "too-old", "used"] {
+            drop(new.scans.get_or_create(&[("verdict", verdict)]));
         }
         Self { registry, ..new }
     }
@@ -177,20 +254,35 @@ impl Metrics {
         self.scanner_up.get_or_create(&labels).set(i64::from(up));
     }
 
-    /// The display `device` of `lane` came or went.
-    pub fn display_up(&self, lane: &LaneId, device: &str, up: bool) {
-        let labels = [("lane", lane.to_string()), ("device", device.to_owned())];
-        self.display_up.get_or_create(&labels).set(i64::from(up));
-    }
-
     /// So many payments have something left to do or to watch.
     pub fn unsettled(&self, count: usize) {
         self.unsettled.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// So many payments and refunds must be looked at by a person.
-    pub fn attention(&self, count: usize) {
-        self.attention.set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// What was looked up because somebody asks.
+    pub fn looked(&self, looked: Looked) {
+        let set = |gauge: &Gauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        self.attention.set(i64::try_from(looked.attention).unwrap_or(i64::MAX));
+        set(&self.oldest_unsettled, looked.oldest_unsettled);
+        set(&self.ledger_size, looked.ledger);
+        set(&self.wal_size, looked.wal);
+        set(&self.disk_free, looked.free);
+    }
+
+    /// The gateway could be reached when it was last tried, or not.
+    pub fn gateway_up(&self, up: bool) {
+        self.gateway_up.set(i64::from(up));
+    }
+
+    /// The display `device` of this kind on `lane` shows what it should, or does not.
+    pub fn display_up(&self, lane: &LaneId, kind: &str, device: &str, up: bool) {
+        let labels = [("lane", lane.to_string()), ("kind", kind.to_owned()), ("device", device.to_owned())];
+        self.display_up.get_or_create(&labels).set(i64::from(up));
+    }
+
+    /// The merchant's certificate is good until then.
+    pub fn certificate_until(&self, until: WallTime) {
+        self.certificate_until.set(until.millis().div_euclid(1000));
     }
 
     /// Sales became possible or impossible.
@@ -212,12 +304,96 @@ impl Metrics {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
-        match encode(&mut text, &self.registry) {
-            Ok(()) => text,
-            // Writing into a String does not fail; half a text would be taken for a whole one.
-            Err(std::fmt::Error) => String::new(),
+        // Writing into a String does not fail; half a text would be taken for a whole one.
+        if encode(&mut text, &self.registry).is_err() {
+            return String::new();
+        }
+        let end = text.strip_suffix(END).map_or(text.len(), str::len);
+        text.truncate(end);
+        text.push_str(&process());
+        text.push_str(END);
+        text
+    }
+
+    /// Everything in the older text form (version 0.0.4), which whoever does not ask for OpenMetrics expects.
+    #[must_use]
+    pub fn classic(&self) -> String {
+        classic(&self.text())
+    }
+}
+
+const END: &str = "# EOF\n";
+/// Clock ticks of `/proc` in a second: `USER_HZ`, 100 on every architecture Linux has.
+const TICKS: u64 = 100;
+
+/// What every Prometheus user knows of a process, under the names that every client library gives it.
+fn process() -> String {
+    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return String::new() };
+    // The second field is a name in brackets and may hold anything.
+    let after = stat.rsplit_once(") ").map(|(_, after)| after).unwrap_or_default();
+    let fields: Vec<u64> = after.split_whitespace().map(|field| field.parse().unwrap_or_default()).collect();
+    let get = |number: usize| fields.get(number.saturating_sub(3)).copied().unwrap_or_default();
+    let ticks = get(14).saturating_add(get(15));
+    let memory = get(24).saturating_mul(u64::try_from(rustix::param::page_size()).unwrap_or(4096));
+    let files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let mut text = format!(
+        "# HELP process_cpu_seconds Total user and system CPU time spent.\n\
+         # TYPE process_cpu_seconds counter\n# UNIT process_cpu_seconds seconds\n\
+         process_cpu_seconds_total {}.{:02}\n\
+         # HELP process_resident_memory_bytes Resident memory size.\n\
+         # TYPE process_resident_memory_bytes gauge\n# UNIT process_resident_memory_bytes bytes\n\
+         process_resident_memory_bytes {memory}\n\
+         # HELP process_open_fds Number of open file descriptors.\n# TYPE process_open_fds gauge\n\
+         process_open_fds {files}\n",
+        ticks / TICKS,
+        ticks % TICKS
+    );
+    let up = std::fs::read_to_string("/proc/stat").ok();
+    let boot =
+        up.as_deref().and_then(|up| up.lines().find_map(|line| line.strip_prefix("btime ")?.parse::<u64>().ok()));
+    // Behind a sandbox that shows processes only there is no time of the boot.
+    if let Some(boot) = boot {
+        text.push_str(&format!(
+            "# HELP process_start_time_seconds Start time of the process since unix epoch.\n\
+             # TYPE process_start_time_seconds gauge\n# UNIT process_start_time_seconds seconds\n\
+             process_start_time_seconds {}\n",
+            boot.saturating_add(get(22) / TICKS)
+        ));
+    }
+    text
+}
+
+/// OpenMetrics in the form that came before it: counters and infos are named in full where they are described, and there
+/// are neither units nor an end.
+fn classic(text: &str) -> String {
+    let ending = |kind: &str| match kind {
+        "counter" => "_total",
+        "info" => "_info",
+        _ => "",
+    };
+    let kind = |name: &str| {
+        let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        told.filter(|(told, _)| *told == name).map(|(_, kind)| kind).next().unwrap_or_default().to_owned()
+    };
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("UNIT" | "EOF"), ..) => {}
+            (Some("#"), Some("HELP"), Some(name), Some(help)) => {
+                out.push_str(&format!("# HELP {name}{} {help}\n", ending(&kind(name))));
+            }
+            (Some("#"), Some("TYPE"), Some(name), Some(told)) => {
+                let shown = if told == "info" { "gauge" } else { told };
+                out.push_str(&format!("# TYPE {name}{} {shown}\n", ending(told)));
+            }
+            _ => {
+                out.push_str(line);
+                out.push('\n');
+            }
         }
     }
+    out
 }
 
 #[cfg(test)]
@@ -237,9 +413,11 @@ mod tests {
         metrics.notice_refused("stale");
         metrics.scan("taken");
         metrics.scanner_up(&"1".parse().expect("a lane"), "/dev/ttyACM0", true);
-        metrics.display_up(&"1".parse().expect("a lane"), "/dev/ttyUSB0", false);
         metrics.unsettled(2);
-        metrics.attention(1);
+        metrics.looked(Looked { attention: 1, oldest_unsettled: 90, ledger: 4096, wal: 512, free: 1 << 30 });
+        metrics.gateway_up(true);
+        metrics.display_up(&"1".parse().expect("a lane"), "vfd", "/dev/ttyUSB0", false);
+        metrics.certificate_until(WallTime::from_millis(1_800_000_000_999));
         metrics.out_of_order(false);
         metrics.clock_ahead(-42);
         metrics.commit(Duration::from_micros(150));
@@ -258,9 +436,16 @@ mod tests {
             "shroff_refused_notifications_total{reason=\"stale\"} 1",
             "shroff_scans_total{verdict=\"taken\"} 1",
             "shroff_scanner_up{lane=\"1\",device=\"/dev/ttyACM0\"} 1",
-            "shroff_display_up{lane=\"1\",device=\"/dev/ttyUSB0\"} 0",
             "shroff_unsettled_payments 2",
             "shroff_attention_payments 1",
+            "shroff_oldest_unsettled_payment_age_seconds 90",
+            "shroff_ledger_size_bytes 4096",
+            "shroff_ledger_wal_size_bytes 512",
+            "shroff_ledger_disk_free_bytes 1073741824",
+            "shroff_gateway_up 1",
+            "shroff_display_up{lane=\"1\",kind=\"vfd\",device=\"/dev/ttyUSB0\"} 0",
+            "shroff_certificate_expiry_timestamp_seconds 1800000000",
+            "# TYPE process_resident_memory_bytes gauge",
             "shroff_out_of_order 0",
             "shroff_clock_ahead_seconds -42",
             "shroff_ledger_commit_duration_seconds_bucket{le=\"0.0002\"} 1",
@@ -269,5 +454,21 @@ mod tests {
             assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
         }
         assert!(text.ends_with("# EOF\n"));
+        assert_eq!(text.matches("# EOF").count(), 1);
+    }
+
+    #[test]
+    fn the_older_form_describes_what_it_names() {
+        let text = Metrics::new().classic();
+        for line in [
+            "# TYPE shroff_payments_total counter",
+            "# HELP shroff_payments_total Payments that became final, by state.",
+            "# TYPE shroff_build_info gauge",
+            "# TYPE process_cpu_seconds_total counter",
+            "# TYPE shroff_ledger_commit_duration_seconds histogram",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("# UNIT") && !text.contains("# EOF"), "{text}");
     }
 }

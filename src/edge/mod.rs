@@ -6,6 +6,7 @@ pub mod desk;
 pub mod dice;
 pub mod display;
 pub mod gateway;
+pub mod journald;
 pub mod metrics;
 pub mod notify;
 pub mod scanner;

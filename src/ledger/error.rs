@@ -21,6 +21,11 @@ pub enum LedgerError {
     /// There is no such file.
     #[error("there is no ledger at {0}; the daemon makes one when it first starts")]
     Missing(PathBuf),
+    /// A restore of it was interrupted.
+    #[error(
+        "a restore of the ledger {0} was interrupted, and nothing is lost; run `shroff restore` again with the same backup"
+    )]
+    Unfinished(PathBuf),
     /// We may not open or write it.
     #[error("no permission for the ledger {0}; it belongs to the user the daemon runs as, mode 0600 in a folder 0700")]
     Denied(PathBuf),

@@ -8,12 +8,14 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::chain::{Hash, ROOT};
 use super::error::LedgerError;
+use super::restore::note;
+use super::standing::{go_on, remember, standing, was_further};
 use crate::words::{Secret, TerminalId};
 
 /// Older versions can corrupt a WAL file that two connections write and checkpoint (SQLite, "The WAL-reset bug").
 const SQLITE_MIN: i32 = 3_051_003;
 /// Migrations, oldest first; the file's `user_version` counts those it has seen.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 /// `O_NOFOLLOW` of Linux on every architecture we build for that has it at this value (x86-64, arm64 differ, so ask).
 const NOFOLLOW: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW;
 
@@ -39,9 +41,11 @@ pub struct Ledger {
     pub(super) counter: i64,
     pub(super) seq: i64,
     pub(super) hash: Hash,
+    pub(super) starts: u64,
     pub(super) commits_since_checkpoint: u32,
+    went_back: bool,
     /// Held as long as the ledger is open; the kernel gives it back when the process dies.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Ledger {
@@ -69,11 +73,21 @@ impl Ledger {
     fn begin(mut db: Connection, path: &Path, birth: Birth, lock: Option<File>) -> Result<Self, LedgerError> {
         fit_for_use(&db, lock.is_some())?;
         migrate(&mut db, path, &birth)?;
-        let (mark, salt, counter, seq, hash) = db.query_row(
-            "UPDATE head SET starts = starts + 1 WHERE id = 1 RETURNING mark, salt, counter, seq, hash",
+        let went_back = lock.is_some() && was_further(path, &standing(&db)?);
+        if went_back {
+            // When it was written last is all that is known of when this is; the journal's order is its numbers'.
+            let at = standing(&db)?.written;
+            go_on(&mut db, "older_copy", &birth.mark, at)?;
+        }
+        let (mark, salt, counter, seq, hash, starts) = db.query_row(
+            "UPDATE head SET starts = starts + 1 WHERE id = 1 RETURNING mark, salt, counter, seq, hash, starts",
             [],
-            |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+            |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)),
         )?;
+        let mark: String = mark;
+        if lock.is_some() {
+            remember(path, &mark, starts, seq);
+        }
         Ok(Self {
             db,
             path: path.to_owned(),
@@ -83,8 +97,10 @@ impl Ledger {
             counter,
             seq,
             hash,
+            starts,
             commits_since_checkpoint: 0,
-            _lock: lock,
+            went_back,
+            lock,
         })
     }
 
@@ -94,10 +110,29 @@ impl Ledger {
         &self.path
     }
 
+    pub(super) fn on_disk(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// It is an older copy of the ledger that was here: somebody put it in its place by hand. It goes on under a new
+    /// mark, so that no order number is given out twice; what happened after it was copied is not known to it.
+    #[must_use]
+    pub fn went_back(&self) -> bool {
+        self.went_back
+    }
+
     /// The journal's last line.
     #[must_use]
     pub fn seq(&self) -> u64 {
         u64::try_from(self.seq).unwrap_or_default()
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if self.on_disk() {
+            remember(&self.path, &self.mark, self.starts, self.seq);
+        }
     }
 }
 
@@ -107,18 +142,39 @@ fn prepare(path: &Path) -> Result<File, LedgerError> {
     if !folder.exists() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| explain(error, path))?;
     }
+    let lock = lock(path)?;
+    if note(path).exists() {
+        return Err(LedgerError::Unfinished(path.to_owned()));
+    }
+    drop(create(path, path)?);
+    Ok(lock)
+}
+
+/// Takes the lock of the ledger at `path`.
+pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
     if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
         return Err(LedgerError::NotAFile(path.to_owned()));
     }
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    let lock = create(Path::new(&lock_path), path)?;
+    let lock = create(&beside(path, ".lock"), path)?;
     lock.try_lock().map_err(|error| match error {
         fs::TryLockError::WouldBlock => LedgerError::Locked(path.to_owned()),
         fs::TryLockError::Error(error) => explain(error, path),
     })?;
-    drop(create(path, path)?);
     Ok(lock)
+}
+
+/// Whether a process has the ledger at `path` open for writing.
+#[must_use]
+pub fn is_held(path: &Path) -> bool {
+    let Ok(lock) = File::open(beside(path, ".lock")) else { return false };
+    matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock))
+}
+
+/// The file of the ledger at `path` whose name ends in `more`.
+pub(super) fn beside(path: &Path, more: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(more);
+    name.into()
 }
 
 fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 
 use super::error::LedgerError;
 use super::open::Ledger;
+use super::restore::note;
 use crate::payment::answer::Receipt;
 use crate::payment::{
     Action, Alarm, AttemptRecord, CodeMark, Decline, Facts, MoneyState, PaymentRecord, Refused, State,
@@ -102,6 +103,14 @@ impl Reader {
     /// # Errors
     /// When there is none, it may not be read, or it is damaged.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        if note(path).exists() {
+            return Err(LedgerError::Unfinished(path.to_owned()));
+        }
+        Self::look(path)
+    }
+
+    /// The same, even where a restore was interrupted.
+    pub(super) fn look(path: &Path) -> Result<Self, LedgerError> {
         match std::fs::File::open(path) {
             Ok(file) => drop(file),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -47,6 +47,13 @@ impl RefundRow {
         let troubled = matches!(self.record.state, RefundState::Failed | RefundState::NeedsAttention);
         self.acked_at.is_none() && (troubled || self.record.alarm.is_some())
     }
+
+    /// Its sum is not free for another refund: it goes back, may do so, or may have done so after all and nobody has
+    /// looked yet.
+    #[must_use]
+    pub fn holds_its_sum(&self) -> bool {
+        self.record.state != RefundState::Failed || (self.record.is_contradicted() && self.acked_at.is_none())
+    }
 }
 
 /// A refund's columns, `refund_ref` to `next_at`.

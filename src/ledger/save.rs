@@ -10,6 +10,7 @@ use super::error::LedgerError;
 use super::open::Ledger;
 use super::refunds;
 use super::rows;
+use super::standing::remember;
 use crate::payment::{Change, CodeMark, Durable, Entry, Mint, Payment};
 use crate::words::{AuthCode, Now, PaymentRef, WallTime};
 
@@ -249,6 +250,9 @@ impl Ledger {
         self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         self.db.execute("UPDATE head SET starts = starts WHERE id = 1", [])?;
         self.commits_since_checkpoint = 0;
+        if self.on_disk() {
+            remember(&self.path, &self.mark, self.starts, self.seq);
+        }
         Ok(())
     }
 }

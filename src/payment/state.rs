@@ -10,6 +10,9 @@ macro_rules! words {
         pub enum $name { $($(#[$case_doc])* $case,)* }
 
         impl $name {
+            /// Every case.
+            pub const ALL: &[Self] = &[$(Self::$case,)*];
+
             /// The stable word.
             #[must_use]
             pub fn word(self) -> &'static str {

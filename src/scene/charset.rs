@@ -3,10 +3,13 @@
 //! A character passes only if its bytes are as many as the columns it takes, so that text which was laid out in columns
 //! stays so on the glass. What a display cannot show is spelt in Latin letters: a name nobody can read would be worse.
 
+use std::sync::Arc;
+
 use encoding_rs::{BIG5, Encoding, GBK, WINDOWS_1252};
 use serde::{Deserialize, Serialize};
 use unicode_width::UnicodeWidthChar as _;
 
+use super::{Basket, BasketLine, Scene, SceneText};
 use crate::words::Language;
 
 /// The character set of a display.
@@ -86,6 +89,27 @@ impl Charset {
             }
         }
         out
+    }
+
+    /// `scene` in characters this display has: names of shops and articles come from outside.
+    #[must_use]
+    pub fn scene(self, scene: Scene) -> Scene {
+        let text = |text: SceneText| SceneText {
+            heading: self.plain(&text.heading),
+            detail: text.detail.as_deref().map(|detail| self.plain(detail)),
+            ..text
+        };
+        let article = |line: &BasketLine| BasketLine { text: self.plain(&line.text), amount: line.amount.clone() };
+        let basket = |basket: Arc<Basket>| {
+            Arc::new(Basket { lines: basket.lines.iter().map(article).collect(), total: basket.total })
+        };
+        Scene {
+            amount: scene.amount.as_deref().map(|amount| self.plain(amount)),
+            shop: scene.shop.as_deref().map(|shop| self.plain(shop).into()),
+            basket: scene.basket.map(basket),
+            lines: scene.lines.into_iter().map(text).collect(),
+            ..scene
+        }
     }
 
     /// The bytes of `c`, one for each column it takes. Never a control code.

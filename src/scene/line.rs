@@ -5,7 +5,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Scene, SceneText, texts};
+use super::{Basket, Scene, SceneText, texts};
 use crate::words::Language;
 
 /// Columns and rows of a display. Neither is zero.
@@ -27,16 +27,22 @@ impl Size {
 #[must_use]
 pub fn cards(scene: &Scene, size: Size) -> Vec<Vec<String>> {
     let amount = scene.amount.as_deref().filter(|amount| amount.width() <= size.columns);
-    let room = size.rows.saturating_sub(usize::from(amount.is_some())).max(1);
+    if let Some(basket) = &scene.basket {
+        return basket_cards(basket, &scene.lines, amount, size);
+    }
+    let shop = scene.shop.as_deref().filter(|_| size.rows > 1);
+    let taken = usize::from(amount.is_some()).saturating_add(usize::from(shop.is_some()));
+    let room = size.rows.saturating_sub(taken).max(1);
     let said: Vec<Vec<String>> = scene.lines.iter().map(|text| said(scene.key, text, size.columns)).collect();
     let whole: Vec<&String> = said.iter().flatten().collect();
+    let card = |texts: &[&String]| card(shop, texts, amount, size);
     let mut cards = if whole.len() <= room {
-        vec![card(&whole, amount, size)]
+        vec![card(&whole)]
     } else {
         // What matters most comes first in every language, before anything else is said in any.
         let rounds = said.iter().map(|lines| lines.len().div_ceil(room)).max().unwrap_or_default();
         let parts = (0..rounds).flat_map(|round| said.iter().filter_map(move |lines| lines.chunks(room).nth(round)));
-        parts.map(|part| card(&part.iter().collect::<Vec<_>>(), amount, size)).collect()
+        parts.map(|part| card(&part.iter().collect::<Vec<_>>())).collect()
     };
     if size.rows == 1
         && let Some(amount) = amount
@@ -63,11 +69,37 @@ pub fn last_words(languages: &[Language], size: Size) -> Vec<String> {
 /// The scene of [`last_words`].
 const LAST_WORDS: &str = "ask_cashier";
 
-/// The texts from the top, the amount at the bottom right.
-fn card(texts: &[&String], amount: Option<&str>, size: Size) -> Vec<String> {
+/// The newest articles, and below them what they come to, in each language.
+fn basket_cards(basket: &Basket, words: &[SceneText], total: Option<&str>, size: Size) -> Vec<Vec<String>> {
+    let room = size.rows.saturating_sub(usize::from(total.is_some()));
+    let newest = basket.lines.iter().skip(basket.lines.len().saturating_sub(room));
+    let mut articles: Vec<String> =
+        newest.map(|line| beside(&line.text, line.amount.as_deref(), size.columns)).collect();
+    articles.resize(room, left("", size.columns));
+    let Some(total) = total else { return vec![articles] };
+    let card = |text: &SceneText| {
+        let sum = beside(&text.heading, Some(total), size.columns);
+        articles.iter().cloned().chain([sum]).collect()
+    };
+    words.iter().map(card).collect()
+}
+
+/// `text` from the left and `amount` at the right of one row. The amount is whole; the text is what is cut.
+fn beside(text: &str, amount: Option<&str>, columns: usize) -> String {
+    match amount.map(|amount| (amount, columns.checked_sub(amount.width()))) {
+        Some((amount, Some(room))) => {
+            left(text, room.saturating_sub(1)) + &right(amount, room.min(1).saturating_add(amount.width()))
+        }
+        Some((_, None)) | None => left(text, columns),
+    }
+}
+
+/// The shop's name and the texts from the top, the amount at the bottom right.
+fn card(shop: Option<&str>, texts: &[&String], amount: Option<&str>, size: Size) -> Vec<String> {
+    let texts: Vec<&str> = shop.into_iter().chain(texts.iter().map(|text| text.as_str())).collect();
     let row = |row: usize| match amount {
         Some(amount) if row > 0 && row.saturating_add(1) == size.rows => right(amount, size.columns),
-        Some(_) | None => left(texts.get(row).map_or("", |text| text.as_str()), size.columns),
+        Some(_) | None => left(texts.get(row).copied().unwrap_or_default(), size.columns),
     };
     (0..size.rows).map(row).collect()
 }
@@ -189,6 +221,41 @@ mod tests {
         let single = cards(&of(State::Paid, 8800, &[Language::En]), Size { columns: 16, rows: 1 });
         assert_eq!(single, [["Paid, thank you "], ["       HKD 88.00"]]);
         assert_eq!(broken("請在手機上確認付款", 8), ["請在手機", "上確認付", "款"]);
+    }
+
+    #[test]
+    fn a_basket_shows_its_newest_article_and_its_sum_and_the_shop_says_who_it_is() {
+        let line = |text: &str, amount: Option<&str>| crate::scene::BasketLine {
+            text: text.to_owned(),
+            amount: amount.map(str::to_owned),
+        };
+        let lines =
+            vec![line("Tea", Some("8.00")), line("Beef noodles with an egg", Some("42.50")), line("請稍候", None)];
+        let total = Money::new(5050, "HKD".parse().expect("a currency")).ok();
+        let both = [Language::ZhHk, Language::En];
+        let with = |lines: &[crate::scene::BasketLine], total| {
+            let basket = std::sync::Arc::new(Basket { lines: lines.to_vec(), total });
+            let until = Tick::from_micros(1_000_000);
+            let look = LaneLook { basket: Some((basket, until)), shop: Some("Noodles".into()), ..LaneLook::default() };
+            scene(&look, &both, Tick::default())
+        };
+        assert_eq!(
+            cards(&with(&lines[..2], total), Size::USUAL),
+            [["Beef noodles w 42.50", "合計       HKD 50.50"], ["Beef noodles w 42.50", "Total      HKD 50.50"]]
+        );
+        let tall = Size { columns: 20, rows: 4 };
+        let blank = " ".repeat(20);
+        let tea = "Tea             8.00";
+        let noodles = "Beef noodles w 42.50";
+        let wait = "請稍候              ";
+        assert_eq!(cards(&with(&lines, None), tall), [[tea, noodles, wait, &blank]]);
+        let welcome = Scene { shop: Some("牛記 Noodles".into()), ..of(State::Canceled, 1, &both) };
+        assert_eq!(
+            cards(&welcome, Size::USUAL),
+            [["牛記 Noodles        ", "歡迎光臨            "], ["牛記 Noodles        ", "Welcome             "]]
+        );
+        assert_eq!(beside("text", Some("12345678901234567890"), 20), "12345678901234567890");
+        assert_eq!(beside("text", Some("1234567890123456789"), 20), " 1234567890123456789");
     }
 
     #[test]

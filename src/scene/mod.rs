@@ -4,6 +4,8 @@
 //! A display shows the newest scene only, and only until it expires; after that it shows [`Scene::stale`], which claims
 //! nothing. A result is for the customer it belongs to: it gives way to `idle` by itself.
 
+mod aside;
+mod basket;
 pub mod charset;
 pub mod lcd;
 pub mod line;
@@ -11,13 +13,17 @@ pub mod texts;
 pub mod vfd;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+pub use aside::Aside;
+pub use basket::{Basket, BasketLine};
 
 use crate::payment::State;
 use crate::words::{Language, Money, Tick};
 
 /// What a lane looks like to whoever draws it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaneLook {
     /// The state of the payment the lane shows, if it shows one.
     pub state: Option<State>,
@@ -31,59 +37,10 @@ pub struct LaneLook {
     pub out_of_order: bool,
     /// Why it waits for another code, and since when.
     pub aside: Option<(Aside, Tick)>,
-}
-
-/// Why a lane that waits for a code waits for another one: what the customer can do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Aside {
-    /// The last code was refused.
-    Again,
-    /// It was another wallet's code.
-    Wallet,
-    /// It was a link, a code for receiving money, or something else than a payment code.
-    Page,
-    /// It was used before, or is too old.
-    Refresh,
-    /// It could not be read.
-    Reread,
-}
-
-impl Aside {
-    /// Every aside, for texts and tests that must not forget one.
-    pub const ALL: [Self; 5] = [Self::Again, Self::Wallet, Self::Page, Self::Refresh, Self::Reread];
-
-    /// What a scan that was not taken means to the customer, by its word of [`texts::NOTICES`]. Nothing when it is the
-    /// shop's affair: a product's barcode, a scanner set up differently.
-    #[must_use]
-    pub fn of(notice: &str) -> Option<Self> {
-        match notice {
-            "alipay" | "unionpay" => Some(Self::Wallet),
-            "link" | "wrong-prefix" | "other" => Some(Self::Page),
-            "used" | "too-old" => Some(Self::Refresh),
-            "wrong-length" | "damaged" | "symbology" => Some(Self::Reread),
-            _ => None,
-        }
-    }
-
-    /// Its stable word: the name of its text.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Again => "again",
-            Self::Wallet => "wallet",
-            Self::Page => "page",
-            Self::Refresh => "refresh",
-            Self::Reread => "reread",
-        }
-    }
-
-    /// How long it is said. A refused code stays refused until another one comes.
-    const fn shown_for(self) -> Option<Duration> {
-        match self {
-            Self::Again => None,
-            Self::Wallet | Self::Page | Self::Refresh | Self::Reread => Some(ASIDE_SHOWN),
-        }
-    }
+    /// The shop's name, if it has one.
+    pub shop: Option<Arc<str>>,
+    /// What the POS shows while nobody pays, and until when.
+    pub basket: Option<(Arc<Basket>, Tick)>,
 }
 
 /// What a customer sees. It says nothing that a passer-by may not read.
@@ -91,9 +48,13 @@ impl Aside {
 pub struct Scene {
     /// Its stable word, one of [`texts::CUSTOMER`].
     pub key: &'static str,
-    /// The amount with its currency's code, such as `HKD 88.00`, where it is asked for, awaited or taken. A `$` or a
-    /// `¥` means several currencies, so no sign is used.
+    /// The amount with its currency's code, such as `HKD 88.00`, where it is asked for, awaited or taken; of a basket,
+    /// its total. A `$` or a `¥` means several currencies, so no sign is used.
     pub amount: Option<String>,
+    /// The articles so far, in the scene `basket`.
+    pub basket: Option<Arc<Basket>>,
+    /// The shop's name, where nobody pays and it has one.
+    pub shop: Option<Arc<str>>,
     /// What is said, in each language, in the order of the configuration. Never empty.
     pub lines: Vec<SceneText>,
     /// How it feels: the colour, the sound.
@@ -162,22 +123,36 @@ impl serde::Serialize for Tone {
 pub fn scene(view: &LaneLook, languages: &[Language], now: Tick) -> Scene {
     let act = act(view, now);
     let aside = view.aside.filter(|_| act.key == "armed").filter(|aside| end_of(*aside).is_none_or(|end| now < end));
+    let basket = view.basket.as_ref().filter(|_| act.key == "basket").map(|(basket, _)| Arc::clone(basket));
+    let amount = match &basket {
+        Some(basket) => basket.total,
+        None => view.amount.filter(|_| act.shows_amount),
+    };
+    // What has no sum has no heading of its own: it stands under the shop's welcome.
+    let words = if basket.is_some() && amount.is_none() { Act::IDLE.key } else { act.key };
     Scene {
         key: act.key,
-        amount: view.amount.filter(|_| act.shows_amount).map(|amount| amount.to_string()),
-        lines: say(act.key, languages, aside.map(|(aside, _)| aside)),
+        amount: amount.map(|amount| amount.to_string()),
+        lines: say(words, languages, aside.map(|(aside, _)| aside)),
+        basket,
+        shop: view.shop.clone().filter(|_| act.tone == Tone::Idle),
         tone: act.tone,
         countdown_until: view.until.filter(|until| act.counts_down && *until > now),
         expires_at: changes_at(view, now).map_or(now.after(FRESH), |end| end.after(STUMBLE).min(now.after(FRESH))),
     }
 }
 
-/// When the scene of a lane becomes another one although the lane stays as it is: the end of a result or of an aside.
+/// When the scene of a lane becomes another one although the lane stays as it is: the end of a result, of an aside or of
+/// a basket.
 #[must_use]
 pub fn changes_at(view: &LaneLook, now: Tick) -> Option<Tick> {
-    let state = view.state.filter(|_| !view.out_of_order)?;
-    let end = if state == State::Armed { end_of(view.aside?)? } else { view.since.after(shown_for(state)?) };
-    (end > now).then_some(end)
+    let act = act(view, now);
+    let end = match (act.key, view.state) {
+        ("basket", _) => view.basket.as_ref().map(|(_, until)| *until)?,
+        (_, Some(State::Armed)) => end_of(view.aside?)?,
+        (_, state) => view.since.after(shown_for(state?)?),
+    };
+    (end > now && !view.out_of_order).then_some(end)
 }
 
 /// When an aside has been said long enough.
@@ -203,6 +178,8 @@ impl Scene {
         Self {
             key,
             amount: None,
+            basket: None,
+            shop: None,
             lines: say(key, languages, None),
             tone: Tone::Bad,
             countdown_until: None,
@@ -228,6 +205,7 @@ struct Act {
 
 impl Act {
     const IDLE: Self = Self::plain("idle", Tone::Idle);
+    const BASKET: Self = Self::with_amount("basket", Tone::Idle);
 
     const fn plain(key: &'static str, tone: Tone) -> Self {
         Self { key, tone, shows_amount: false, counts_down: false }
@@ -248,9 +226,10 @@ fn act(view: &LaneLook, now: Tick) -> Act {
     if view.out_of_order {
         return Act::plain("out_of_order", Tone::Bad);
     }
-    let Some(state) = view.state else { return Act::IDLE };
+    let nobody_pays = if view.basket.as_ref().is_some_and(|(_, until)| now < *until) { Act::BASKET } else { Act::IDLE };
+    let Some(state) = view.state else { return nobody_pays };
     if shown_for(state).is_some_and(|time| now.since(view.since) >= time) {
-        return Act::IDLE;
+        return nobody_pays;
     }
     match state {
         State::Armed => Act::with_countdown("armed"),
@@ -262,7 +241,7 @@ fn act(view: &LaneLook, now: Tick) -> Act {
         State::Reversing => Act::plain("reversing", Tone::Wait),
         State::Reversed => Act::plain("reversed", Tone::Bad),
         // A lane shows what happens at it; money is given back behind it.
-        State::PartiallyRefunded | State::Refunded | State::Canceled | State::Expired => Act::IDLE,
+        State::PartiallyRefunded | State::Refunded | State::Canceled | State::Expired => nobody_pays,
         State::NeedsAttention => Act::plain("needs_attention", Tone::Bad),
     }
 }
@@ -308,9 +287,6 @@ const STUMBLE: Duration = Duration::from_secs(2);
 
 /// How long *paid* stays: to be read by this customer, and not by the next one.
 const PAID_SHOWN: Duration = Duration::from_secs(8);
-
-/// How long a customer is told that the code was none: to be read, and not to stand beside the next try for long.
-const ASIDE_SHOWN: Duration = Duration::from_secs(10);
 
 /// How long a failure stays: it is read twice, and talked about.
 const FAILED_SHOWN: Duration = Duration::from_secs(15);
@@ -412,6 +388,36 @@ mod tests {
     }
 
     #[test]
+    fn a_basket_is_shown_while_nobody_pays_and_no_longer_than_it_holds() {
+        let total = Money::new(3050, "HKD".parse().expect("a currency")).expect("an amount");
+        let line = BasketLine { text: "Milk tea".to_owned(), amount: Some("30.50".to_owned()) };
+        let basket = Arc::new(Basket { lines: vec![line], total: Some(total) });
+        let until = NOW.after(Duration::from_secs(5));
+        let with = |state| LaneLook { state, basket: Some((Arc::clone(&basket), until)), ..look(State::Paid) };
+        let shown = scene(&with(None), &[Language::En], NOW);
+        assert_eq!((shown.key, shown.tone, shown.amount.as_deref()), ("basket", Tone::Idle, Some("HKD 30.50")));
+        assert_eq!((shown.basket.as_ref(), heading(&shown)), (Some(&basket), "Total"));
+        assert_eq!(changes_at(&with(None), NOW), Some(until));
+        assert!(shown.expires_at <= until.after(STUMBLE));
+        assert_eq!((scene(&with(None), &BOTH, until).key, changes_at(&with(None), until)), ("idle", None));
+
+        for state in [State::Armed, State::Paid, State::NeedsAttention] {
+            let shown = scene(&with(Some(state)), &BOTH, NOW);
+            assert_eq!((shown.key, shown.basket), (state.word(), None));
+        }
+        let wordless = Arc::new(Basket { total: None, ..(*basket).clone() });
+        let shown = scene(&LaneLook { basket: Some((wordless, until)), ..LaneLook::default() }, &[Language::En], NOW);
+        assert_eq!((shown.key, shown.amount.as_deref(), heading(&shown)), ("basket", None, "Welcome"));
+    }
+
+    #[test]
+    fn the_shops_name_stands_where_nobody_pays() {
+        let named = |state| LaneLook { state, shop: Some("Dining Hall".into()), ..LaneLook::default() };
+        assert_eq!(scene(&named(None), &BOTH, NOW).shop.as_deref(), Some("Dining Hall"));
+        assert_eq!(scene(&named(Some(State::Armed)), &BOTH, NOW).shop, None);
+    }
+
+    #[test]
     fn out_of_order_beats_everything() {
         let look = LaneLook { out_of_order: true, ..look(State::Paid) };
         let scene = scene(&look, &BOTH, NOW);
@@ -453,6 +459,10 @@ mod tests {
             since: Tick::from_micros(NOW.micros().saturating_sub(1_000_000)),
             ..LaneLook::default()
         }
+    }
+
+    fn heading(scene: &Scene) -> &str {
+        scene.lines.first().map_or("", |line| line.heading.as_str())
     }
 
     fn detail(scene: &Scene) -> Option<&str> {

@@ -13,8 +13,9 @@ use super::Aside;
 use crate::words::Language;
 
 /// Every scene a customer may see.
-pub const CUSTOMER: [&str; 13] = [
+pub const CUSTOMER: [&str; 14] = [
     "idle",
+    "basket",
     "armed",
     "submitting",
     "customer_paying",
@@ -83,7 +84,7 @@ pub const CASHIER: [&str; 45] = [
 /// Every text about a refund: the states' words, then those with a reason, and what a person must do.
 ///
 /// Source of the reasons: protocol 5.4 and 5.5.
-pub const REFUND: [&str; 14] = [
+pub const REFUND: [&str; 16] = [
     "requested",
     "requested.NOTENOUGH",
     "requested.NOT_SENT",
@@ -92,6 +93,8 @@ pub const REFUND: [&str; 14] = [
     "refunded",
     "failed",
     "failed.REFUNDCLOSE",
+    "failed.CONTRADICTED",
+    "refunded.CONTRADICTED",
     "failed.TRADE_OVERDUE",
     "failed.USER_ACCOUNT_ABNORMAL",
     "needs_attention",

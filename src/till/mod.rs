@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use lane::LaneView;
 pub use notices::{NoticeRefused, Noticed};
-pub use refunds::{NewRefund, Returned};
+pub use refunds::{NewRefund, Returned, SettledRefund};
 pub use requests::{Collected, NewPayment, Refusal, ScanVerdict};
 
 use crate::ledger::{Ledger, LedgerError, PaymentRow};
@@ -70,7 +70,18 @@ pub struct Till {
     luck: Luck,
     trouble: Trouble,
     /// Became final since somebody last asked.
-    finished: Vec<State>,
+    finished: Vec<Finished>,
+}
+
+/// A payment that became final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Our name of it.
+    pub reference: PaymentRef,
+    /// The number of its last attempt.
+    pub out_trade_no: Option<OutTradeNo>,
+    /// How it ended.
+    pub state: State,
 }
 
 /// Names a call on its way, so that its answer finds back and a stale one does not.
@@ -219,8 +230,8 @@ impl Till {
         self.payments.values()
     }
 
-    /// The states of payments that became final since this was last asked.
-    pub fn take_finished(&mut self) -> Vec<State> {
+    /// The payments that became final since this was last asked.
+    pub fn take_finished(&mut self) -> Vec<Finished> {
         std::mem::take(&mut self.finished)
     }
 
@@ -245,7 +256,8 @@ impl Till {
         let reference = payment.facts().reference.clone();
         let was_final = self.payments.get(&reference).is_some_and(|before| before.state().is_final());
         if payment.state().is_final() && !was_final {
-            self.finished.push(payment.state());
+            let out_trade_no = payment.attempt().map(|it| it.order().out_trade_no.clone());
+            self.finished.push(Finished { reference: reference.clone(), out_trade_no, state: payment.state() });
         }
         self.wakes.set(&reference, payment.wakes());
         if let Some(lane) = self.lanes.get_mut(&payment.facts().lane) {

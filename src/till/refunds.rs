@@ -42,6 +42,17 @@ pub struct Returned {
     pub out: Vec<Outgoing>,
 }
 
+/// A refund that was settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettledRefund {
+    /// The POS's name of it.
+    pub reference: RefundRef,
+    /// The payment it gives back.
+    pub payment: PaymentRef,
+    /// How it ended.
+    pub state: RefundState,
+}
+
 /// The refunds with something left to do.
 #[derive(Debug, Default)]
 pub(super) struct Refunds {
@@ -54,7 +65,7 @@ pub(super) struct Refunds {
     /// Since when this process knows of calls.
     since: Tick,
     /// Settled since somebody last asked.
-    settled: Vec<RefundState>,
+    settled: Vec<SettledRefund>,
 }
 
 impl Refunds {
@@ -160,8 +171,8 @@ impl Till {
         self.refunds.live.len().saturating_add(self.refunds.strangers.len())
     }
 
-    /// The states of refunds that were settled since this was last asked.
-    pub fn take_settled_refunds(&mut self) -> Vec<RefundState> {
+    /// The refunds that were settled since this was last asked.
+    pub fn take_settled_refunds(&mut self) -> Vec<SettledRefund> {
         std::mem::take(&mut self.refunds.settled)
     }
 
@@ -223,7 +234,9 @@ impl Till {
         if refund.is_at_rest() {
             // What is told about one that was settled before does not settle it again.
             if self.refunds.live.remove(&reference).is_some() {
-                self.refunds.settled.push(refund.state());
+                let payment = refund.facts().payment.clone();
+                let settled = SettledRefund { reference: reference.clone(), payment, state: refund.state() };
+                self.refunds.settled.push(settled);
             }
         } else {
             self.refunds.live.insert(reference, refund);
@@ -249,7 +262,7 @@ impl Till {
         if !matches!(record.state, State::Paid | State::PartiallyRefunded) {
             return Err(Refusal::NotPaid);
         }
-        let taken = others.iter().filter(|row| row.record.state != RefundState::Failed);
+        let taken = others.iter().filter(|row| row.holds_its_sum());
         let (parts, sum) = taken.fold((0_usize, 0_u64), |(parts, sum), row| {
             (parts.saturating_add(1), sum.saturating_add(row.record.facts.amount.minor()))
         });

@@ -331,6 +331,8 @@ fn two_things_never_share_a_name_or_a_port() {
         &["lane[2].id is \"a\" a second time"],
     );
     shop.refuses(&format!("{SMALLEST}[[display]]\nkind = \"vfd\"\n"), &["display[1].device is not set"]);
+    shop.refuses(&format!("{SMALLEST}[[display]]\n[[display]]\n"), &["display[2].lane has a page already"]);
+    shop.refuses(&format!("{SMALLEST}[[display]]\nsound = true\n"), &["display[1].sound holds", "\"on\" or \"off\""]);
 }
 
 #[test]

@@ -4,13 +4,14 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use shroff::payment::State;
 use shroff::scene::charset::Charset;
 use shroff::scene::line::{Size, cards, last_words};
 use shroff::scene::vfd::{Profile, Protocol};
-use shroff::scene::{Aside, LaneLook, Scene, scene};
+use shroff::scene::{Aside, Basket, BasketLine, LaneLook, Scene, scene};
 use shroff::words::{Language, Money, Tick};
 
 use crate::support::glass::{Screen, Tongue};
@@ -90,6 +91,7 @@ fn drawn(model: &Model) -> String {
         writeln!(out, "+{edge}+\n").expect("text");
     };
     for (title, scene) in scenes(&languages) {
+        let scene = profile.charset.scene(scene);
         for (turn, card) in cards(&scene, profile.size).iter().enumerate() {
             let title = if turn == 0 { title.clone() } else { format!("{title}, {} s later", turn * 3) };
             draw(&title, card, turn == 0);
@@ -107,6 +109,13 @@ fn scenes(languages: &[Language]) -> Vec<(String, Scene)> {
     let until = Some(now.after(Duration::from_secs(60)));
     let of = |state| LaneLook { state: Some(state), amount: Some(amount), since: now, until, ..LaneLook::default() };
     let mut all = vec![("idle".to_owned(), scene(&LaneLook::default(), languages, now))];
+    let named = LaneLook { shop: Some("牛記 Noodles".into()), ..LaneLook::default() };
+    all.push(("idle, with the shop's name".to_owned(), scene(&named, languages, now)));
+    let article = |text: &str, amount: &str| BasketLine { text: text.to_owned(), amount: Some(amount.to_owned()) };
+    let lines = vec![article("Lemon tea", "18.00"), article("牛肉麵 Beef noodles", "70.00")];
+    let basket = Arc::new(Basket { lines, total: Some(amount) });
+    let full = LaneLook { basket: Some((basket, now.after(Duration::from_secs(60)))), ..LaneLook::default() };
+    all.push(("basket".to_owned(), scene(&full, languages, now)));
     for state in [
         State::Armed,
         State::Submitting,

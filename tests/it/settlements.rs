@@ -82,6 +82,11 @@ async fn the_other_host_is_asked_when_the_first_does_not_answer_and_not_when_it_
         let listed = gateway_in(&config, Arc::new(Plain)).settlements(Settling::Open, &mut |_, _| ()).await;
         assert!(matches!(&listed, Ok(Listed::All(batches)) if batches.len() == 12), "{first}: {listed:?}");
     }
+    let mut absent = config(&nobody().await);
+    absent.fallback_url = Some(pages(45, 0, 10).await.url());
+    let way = gateway_in(&absent, Arc::new(Plain));
+    let listed = way.settlements(Settling::Open, &mut |_, _| ()).await;
+    assert!(matches!(&listed, Ok(Listed::All(batches)) if batches.len() == 45), "{listed:?}");
     let ill = serve(|mut stream, seen| async move {
         request(&mut stream, &seen).await?;
         respond(&mut stream, "502 Bad Gateway", "", b"").await

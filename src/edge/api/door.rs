@@ -163,9 +163,7 @@ fn is_open(method: &Method, path: &str) -> bool {
     let route = (parts.next(), parts.next(), parts.next(), parts.next());
     let open = match route {
         (Some("healthz" | "readyz"), None, None, None) => true,
-        (Some("display"), Some(lane), None, None) | (Some("display"), Some(lane), Some("events"), None) => {
-            !lane.is_empty()
-        }
+        (Some("display"), Some(lane), None | Some("events" | "picture"), None) => !lane.is_empty(),
         _ => false,
     };
     open && matches!(*method, Method::GET | Method::HEAD)
@@ -247,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_an_open_route_is_closed() {
-        for path in ["/healthz", "/readyz", "/display/1", "/display/1/events"] {
+        for path in ["/healthz", "/readyz", "/display/1", "/display/1/events", "/display/1/picture"] {
             assert_eq!(code(&[("host", "localhost:8750")], path), "in", "{path}");
         }
         for path in [
@@ -261,6 +259,8 @@ mod tests {
             "/display/1/events/",
             "//healthz",
             "/v1/display/1",
+            "/v1/lanes/1/display",
+            "/display/1/picture/",
             "/openapi.json",
         ] {
             assert_eq!(code(&[("host", "localhost:8750")], path), "unauthorized", "{path}");

@@ -1,16 +1,19 @@
 //! Whether the terminal lives, whether it can sell, and what it has counted.
 
+use std::path::Path;
+
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::site::Site;
 use crate::edge::desk::{Board, DeviceView, Role};
-use crate::ledger::Reader;
-use crate::words::LaneId;
+use crate::edge::metrics::Looked;
+use crate::ledger::{Filter, LedgerError, Reader};
+use crate::words::{LaneId, WallTime};
 
 /// The process answers.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -68,16 +71,40 @@ pub(super) async fn readyz(State(site): State<Site>) -> Response {
 
 /// Says what was counted, as OpenMetrics text.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
-    (status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String),
+    (status = 200, description = "OpenMetrics text, or the older text form (0.0.4) for whoever does not accept it", content_type = "application/openmetrics-text", body = String),
 ))]
-pub(super) async fn metrics(State(site): State<Site>) -> Response {
-    // Counted when somebody asks; a ledger that cannot be read leaves the last number.
-    let count = |reader: &Reader| Ok(reader.attention()?.len().saturating_add(reader.refunds_in_need()?.len()));
-    if let Ok(count) = site.shared.readers.read(count).await {
-        site.shared.metrics.attention(count);
+pub(super) async fn metrics(State(site): State<Site>, headers: HeaderMap) -> Response {
+    // Looked up when somebody asks; a ledger that cannot be read leaves the last numbers.
+    let (path, now) = (site.shared.config.ledger.clone(), (site.shared.clock)().wall);
+    if let Ok(looked) = site.shared.readers.read(move |reader| look(reader, &path, now)).await {
+        site.shared.metrics.looked(looked);
     }
-    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], site.shared.metrics.text()).into_response()
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    if accepted.into_iter().any(|value| value.contains("application/openmetrics-text")) {
+        let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+        return ([(header::CONTENT_TYPE, kind)], site.shared.metrics.text()).into_response();
+    }
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], site.shared.metrics.classic()).into_response()
+}
+
+fn look(reader: &Reader, path: &Path, now: WallTime) -> Result<Looked, LedgerError> {
+    let attention = reader.attention()?.len().saturating_add(reader.refunds_in_need()?.len());
+    let open = reader.payments(&Filter { open: true, ..Filter::default() })?;
+    let oldest = open.iter().filter(|row| !row.record.state.is_final()).map(|row| row.record.facts.created_at).min();
+    let age = oldest.map_or(0, |at| now.millis().saturating_sub(at.millis()).max(0) / 1000);
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let free = rustix::fs::statvfs(folder).map_or(0, |space| space.f_bavail.saturating_mul(space.f_frsize));
+    Ok(Looked {
+        attention,
+        oldest_unsettled: u64::try_from(age).unwrap_or_default(),
+        ledger: size(path),
+        wal: size(Path::new(&wal)),
+        free,
+    })
 }
 
 fn readiness(board: &Board, stopped: bool, lanes: &[LaneId], devices: &[DeviceView]) -> Readiness {

@@ -72,6 +72,7 @@ impl AttentionView {
     pub fn of_refund(refund: &RefundRow, payment: &PaymentRow, language: Language) -> Self {
         let record = &refund.record;
         let reason = match (record.open, record.state, record.alarm) {
+            _ if record.is_contradicted() => "refund_incident",
             (false, RefundState::Failed, _) => "refund_failed",
             (false, RefundState::NeedsAttention, _) => "refund_by_hand",
             (_, _, Some(Alarm::Incident)) => "refund_incident",

@@ -1,6 +1,7 @@
 //! The local API: HTTP for the POS, the CLI and the displays, over a Unix socket and, when configured, loopback TCP.
 
 mod ask;
+mod basket;
 mod body;
 mod display;
 mod door;
@@ -27,6 +28,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 pub use ask::PaymentRequest;
+pub use basket::{BasketLineRequest, BasketRequest};
 pub use lists::{AttentionList, AttentionView, DeviceJson, DeviceList, LaneJson, LaneList};
 pub use payments::PaymentPage;
 pub use problem::{FieldError, Kind, Problem};
@@ -34,9 +36,10 @@ pub use refund_ask::RefundRequest;
 pub use routes::{ROUTES, Route};
 
 use crate::edge::desk::Desk;
+use crate::edge::display::Front;
 use crate::edge::display::page::Page;
 use crate::edge::metrics::Metrics;
-use crate::words::{LaneId, Language, Now, Secret};
+use crate::words::{Currency, LaneId, Language, Now, Secret};
 use door::{Door, Gate};
 use readers::Readers;
 use site::{Shared, Site};
@@ -54,6 +57,10 @@ pub struct ApiConfig {
     pub language: Language,
     /// The customer's languages, most important first.
     pub display_languages: Vec<Language>,
+    /// What the POS counts in.
+    pub currency: Currency,
+    /// What the shop itself puts on its displays.
+    pub front: Front,
     /// The lanes there are.
     pub lanes: Vec<LaneId>,
     /// Where the ledger is.
@@ -74,7 +81,7 @@ impl Api {
     #[must_use]
     pub fn new(config: ApiConfig, desk: Desk, metrics: Arc<Metrics>, clock: Clock) -> Self {
         let readers = Arc::new(Readers::new(config.ledger.clone()));
-        let page = Page::new(&config.display_languages);
+        let page = Page::new(&config.display_languages, &config.front);
         Self { shared: Arc::new(Shared { config, desk, metrics, clock, readers, page }) }
     }
 

@@ -295,6 +295,14 @@ impl Problem {
     pub fn never_accepted() -> Self {
         Self::new(Kind::NotFound, "a payment with this ref was never accepted here; no money moved")
     }
+
+    /// The payment is not here, and the ledger was restored from a backup that may be older than it.
+    #[must_use]
+    pub fn perhaps_lost() -> Self {
+        let detail = "the ledger was restored from a backup and may be older than this payment: do not repeat it, look for \
+                      it in WeChat Pay's statement (shroff reconcile)";
+        Self::new(Kind::NotFound, detail).with_money(MoneyState::Unknown)
+    }
 }
 
 impl Problem {

@@ -32,6 +32,7 @@ pub const ROUTES: &[Route] = &[
     locked("POST", "/v1/refunds/{refund_ref}/ack", || post(refunds::acknowledge)),
     locked("GET", "/v1/attention", || get(lists::attention)),
     locked("GET", "/v1/lanes", || get(lists::lanes)),
+    locked("POST", "/v1/lanes/{id}/display", || post(display::post)),
     locked("GET", "/v1/devices", || get(lists::devices)),
     locked("GET", "/v1/events", || get(events::events)),
     open("GET", "/healthz", || get(health::healthz)),
@@ -40,6 +41,7 @@ pub const ROUTES: &[Route] = &[
     locked("GET", "/openapi.json", || get(openapi::document)),
     open("GET", "/display/{lane}", || get(display::page)),
     open("GET", "/display/{lane}/events", || get(display::scenes)),
+    open("GET", "/display/{lane}/picture", || get(display::picture)),
 ];
 
 /// All of it behind `door`.

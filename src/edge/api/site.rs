@@ -76,7 +76,16 @@ impl Site {
     /// The payment that is named, or the news that there is none.
     pub(super) fn find(&self, reference: &PaymentRef) -> Result<PaymentRow, Problem> {
         let found = self.shared.readers.glance(|reader| reader.payment(reference.as_str()))?;
-        found.ok_or_else(Problem::never_accepted)
+        found.ok_or_else(|| self.not_found(reference))
+    }
+
+    /// A payment that is not here was never accepted, unless the ledger went back to an earlier moment since.
+    fn not_found(&self, reference: &PaymentRef) -> Problem {
+        match self.shared.readers.glance(|reader| reader.may_have_lost(reference)) {
+            Ok(false) => Problem::never_accepted(),
+            Ok(true) => Problem::perhaps_lost(),
+            Err(ReadError) => Problem::never_accepted().with_money(MoneyState::Unknown),
+        }
     }
 
     /// A refusal about a payment that exists, with its money and its name.

@@ -13,6 +13,7 @@ use super::console::Console;
 use super::lcdproc::Lcdproc;
 use super::serial::Vfd;
 use crate::edge::scanner::{DeviceName, SerialSettings};
+use crate::scene::Scene;
 use crate::scene::charset::Charset;
 use crate::scene::line::Size;
 use crate::scene::vfd::Profile;
@@ -66,10 +67,13 @@ impl Settings {
         self.charset().map_or_else(|| wanted.to_vec(), |charset| charset.languages(wanted))
     }
 
-    /// `text` in characters it can show.
+    /// `scene` in characters it can show.
     #[must_use]
-    pub fn plain(&self, text: &str) -> String {
-        self.charset().map_or_else(|| text.to_owned(), |charset| charset.plain(text))
+    pub fn legible(&self, scene: Scene) -> Scene {
+        match self.charset() {
+            Some(charset) => charset.scene(scene),
+            None => scene,
+        }
     }
 
     /// Its characters, where it does not have them all.

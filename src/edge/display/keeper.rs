@@ -212,7 +212,7 @@ impl Keeper {
     }
 
     fn take(&mut self, show: Show, now: Tick) {
-        let scene = show.scene(&self.languages, now, |text| self.settings.plain(text));
+        let scene = self.settings.legible(show.scene(&self.languages, now));
         let news = self.scene.as_ref().is_none_or(|last| !same(last, &scene));
         self.scene = Some(scene);
         if news {

@@ -2,6 +2,7 @@
 //! a display that hears nothing more cannot go on showing *paid*.
 
 mod console;
+mod front;
 pub mod glass;
 pub mod keeper;
 pub mod keeping;
@@ -10,12 +11,14 @@ pub mod page;
 mod serial;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 pub(crate) use console::picture;
+pub use front::{Front, PageFront, Picture, PictureError, Posted, Shelf, Theme};
 
 use crate::edge::desk::{Board, Notice};
 use crate::payment::State;
@@ -33,6 +36,8 @@ pub struct Watcher {
     lane: LaneId,
     languages: Vec<Language>,
     clock: Arc<dyn Fn() -> Now + Send + Sync>,
+    shop: Option<Arc<str>>,
+    posted: watch::Receiver<BTreeMap<LaneId, Posted>>,
 }
 
 impl Watcher {
@@ -44,7 +49,13 @@ impl Watcher {
         languages: Vec<Language>,
         clock: Arc<dyn Fn() -> Now + Send + Sync>,
     ) -> Self {
-        Self { board, lane, languages, clock }
+        Self { board, lane, languages, clock, shop: None, posted: Shelf::default().watch() }
+    }
+
+    /// Watches what the shop itself shows, too: its name, and baskets of the POS.
+    #[must_use]
+    pub fn in_front(self, front: &Front) -> Self {
+        Self { shop: front.name.clone(), posted: front.shelf.watch(), ..self }
     }
 
     /// The scene as it is now, and the moment it was taken.
@@ -60,7 +71,15 @@ impl Watcher {
         let view = board.lanes.iter().find(|view| view.lane == self.lane);
         let notice = board.notices.get(&self.lane).copied();
         let look = view.map(|view| look_of(view, notice)).unwrap_or_default();
-        LaneLook { out_of_order: gone || board.out_of_order, ..look }
+        let payment = view.and_then(|view| view.payment.as_ref());
+        let posted = self.posted.borrow_and_update();
+        let posted = posted.get(&self.lane).filter(|posted| posted.beside.as_ref() == payment);
+        LaneLook {
+            out_of_order: gone || board.out_of_order,
+            shop: self.shop.clone(),
+            basket: posted.map(|posted| (Arc::clone(&posted.basket), posted.until)),
+            ..look
+        }
     }
 
     /// Waits until `scene` should be told again: it may have changed, or it is time to say that it has not.
@@ -77,6 +96,11 @@ impl Watcher {
                         refresh.await;
                         return;
                     }
+                    if !same(&self.scene().0, scene) {
+                        return;
+                    }
+                }
+                Ok(()) = self.posted.changed() => {
                     if !same(&self.scene().0, scene) {
                         return;
                     }
@@ -103,5 +127,6 @@ fn look_of(view: &LaneView, notice: Option<Notice>) -> LaneLook {
         until: view.until,
         out_of_order: false,
         aside: wrong.or(refused).filter(|_| view.state == Some(State::Armed)),
+        ..LaneLook::default()
     }
 }

@@ -1,11 +1,13 @@
 //! What the daemon and the keeper of a display say to each other: lines of JSON on a socket.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::glass::State;
 use crate::edge::scanner::SerialSettings;
 use crate::scene::vfd::Profile;
-use crate::scene::{Scene, SceneText, texts};
+use crate::scene::{Basket, BasketLine, Scene, SceneText, texts};
 use crate::words::{Language, Tick};
 
 use super::glass::Settings;
@@ -55,6 +57,8 @@ impl Setup {
 pub(super) struct Show {
     key: String,
     amount: Option<String>,
+    shop: Option<String>,
+    basket: Option<Vec<(String, Option<String>)>>,
     texts: Vec<(Language, String, Option<String>)>,
     holds_ms: u64,
 }
@@ -64,22 +68,30 @@ impl Show {
         Self {
             key: scene.key.to_owned(),
             amount: scene.amount.clone(),
+            shop: scene.shop.as_deref().map(str::to_owned),
+            // The newest articles are the last ones, and no display has more rows.
+            basket: scene.basket.as_ref().map(|basket| {
+                let lines = basket.lines.iter().rev().take(ARTICLES).rev();
+                lines.map(|line| (line.text.clone(), line.amount.clone())).collect()
+            }),
             texts: scene.lines.iter().map(|it| (it.language, it.heading.clone(), it.detail.clone())).collect(),
             holds_ms: u64::try_from(scene.expires_at.since(now).as_millis()).unwrap_or(u64::MAX),
         }
     }
 
-    /// The scene, by the clock of this process, in characters that `plain` lets through.
-    pub(super) fn scene(self, languages: &[Language], now: Tick, plain: impl Fn(&str) -> String) -> Scene {
+    /// The scene, by the clock of this process.
+    pub(super) fn scene(self, languages: &[Language], now: Tick) -> Scene {
         let key = texts::CUSTOMER.into_iter().find(|known| *known == self.key).unwrap_or("ask_cashier");
-        let text = |(language, heading, detail): (Language, String, Option<String>)| SceneText {
-            language,
-            heading: plain(&heading),
-            detail: detail.as_deref().map(&plain),
-        };
+        let text =
+            |(language, heading, detail): (Language, String, Option<String>)| SceneText { language, heading, detail };
         Scene {
             key,
-            amount: self.amount.as_deref().map(&plain),
+            amount: self.amount,
+            shop: self.shop.map(Into::into),
+            basket: self.basket.map(|lines| {
+                let lines = lines.into_iter().map(|(text, amount)| BasketLine { text, amount });
+                Arc::new(Basket { lines: lines.collect(), total: None })
+            }),
             lines: self.texts.into_iter().map(text).collect(),
             expires_at: now.after(std::time::Duration::from_millis(self.holds_ms)),
             ..Scene::stale(languages)
@@ -95,6 +107,9 @@ pub struct Report {
     /// What to do about it; empty when all is well.
     pub advice: String,
 }
+
+/// Rows of the tallest display.
+const ARTICLES: usize = 8;
 
 /// A line of `value`.
 pub(super) fn line(value: &impl Serialize) -> Vec<u8> {
@@ -135,7 +150,7 @@ mod tests {
         let look = crate::scene::LaneLook { since: now, ..crate::scene::LaneLook::default() };
         let scene = crate::scene::scene(&look, &Language::ALL, now);
         let came: Show = serde_json::from_slice(&line(&Show::of(&scene, now))).expect("a scene");
-        let there = came.scene(&Language::ALL, Tick::default(), str::to_owned);
+        let there = came.scene(&Language::ALL, Tick::default());
         assert_eq!((there.key, &there.lines, &there.amount), (scene.key, &scene.lines, &scene.amount));
         assert_eq!(there.expires_at.micros(), scene.expires_at.micros() - now.micros());
     }

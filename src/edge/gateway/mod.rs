@@ -9,6 +9,8 @@ mod hosts;
 mod intake;
 mod keys;
 mod pace;
+mod prove;
+mod reach;
 mod seal;
 mod settlements;
 mod skew;
@@ -26,6 +28,8 @@ pub use self::download::{DownloadError, Fetched, Progress, Statement};
 use self::hosts::{Host, Hosts};
 use self::keys::Keys;
 use self::pace::Pace;
+pub use self::prove::{Known, Proven};
+pub use self::reach::{Answered, Blocked, Named, Reach, reach};
 use self::seal::{Seal, SealedBody};
 pub use self::settlements::{ListError, Listed};
 use self::skew::Skew;
@@ -266,6 +270,17 @@ impl Gateway {
 
     /// Asks `host` for something that moves no money and may be asked for twice; brings the reply as it came.
     async fn ask(&self, host: Host, request: HttpRequest, limit: Duration) -> Result<HttpReply, Doubt> {
+        let asked = self.ask_once(host, request, limit).await;
+        let mut hosts = lock(&self.hosts);
+        match &asked {
+            Err(Doubt::NotSent(why)) if why.blames_host() => hosts.missed(host, self.clock.tick()),
+            Err(Doubt::NotSent(_)) => {}
+            Ok(_) | Err(Doubt::NoAnswer(_) | Doubt::Distrust(_)) => hosts.reached(host),
+        }
+        asked
+    }
+
+    async fn ask_once(&self, host: Host, request: HttpRequest, limit: Duration) -> Result<HttpReply, Doubt> {
         let request = prepare(&self.plain, self.url(host), request, &Seal::new(self.clock));
         let request = request.ok_or(Doubt::NotSent(NotSent::Request))?;
         let reply = match tokio::time::timeout(limit, fetch(&self.plain, request)).await {

@@ -27,6 +27,22 @@ pub enum Identity {
     },
 }
 
+impl Identity {
+    /// The certificate itself, in DER, once it is sure that the key belongs to it.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, or they are no pair.
+    pub fn certificate(&self) -> Result<Vec<u8>, TlsError> {
+        certified(None, self)?;
+        let chain = match self {
+            Self::Pem { cert, .. } => pem_chain(cert)?,
+            Self::Pkcs12 { store, password } => pkcs12(store, password)?.0,
+        };
+        let why = "holds no certificate";
+        chain.first().map(|it| it.to_vec()).ok_or(TlsError::Wrong { what: CERTIFICATE, why })
+    }
+}
+
 /// Why TLS cannot be set up. Says which file, and never what is in it.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use hid_pos::HidPosSettings;
 pub use name::{DeviceName, DeviceNameError, ScannerKind};
-pub use reader::{Raw, Watched, watch};
+pub use reader::{Raw, Watched, probe, watch};
 pub use serial::SerialSettings;
 pub use sysfs::{Mode, Seen, Sysfs, UsbPiece};
 

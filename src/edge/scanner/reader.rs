@@ -280,6 +280,17 @@ pub fn watch(
     Ok(())
 }
 
+/// Finds the scanner, opens it as the daemon would, and closes it again: where it is.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn probe(settings: &Settings) -> Result<std::path::PathBuf, Health> {
+    let search = Search::new(settings.sysfs.clone(), settings.kind(), settings.device.clone());
+    let path = search.find()?.0;
+    settings.open(&path)?;
+    Ok(path)
+}
+
 /// Why an open device cannot be read any more.
 fn gone(error: &io::Error) -> String {
     if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof) {

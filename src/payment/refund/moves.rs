@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::record::CONTRADICTED;
 use super::{
     Alarm, Move, NoticeStatus, Outcome, Processing, Refund, RefundContext, RefundRefused, Stage, Then, Turn, Unknown,
 };
@@ -245,7 +246,8 @@ impl Refund {
 
     /// It is settled, and WeChat says that it ended otherwise: a person must look before money goes back twice.
     pub(super) fn incident(&self) -> Move {
-        let mut next = self.clone();
+        let why = Refusal::new(Class::Ambiguous, CONTRADICTED, "");
+        let mut next = self.because(RefundRefusal::Mismatch, &why);
         next.alarm = Some(Alarm::Incident);
         (next, None)
     }

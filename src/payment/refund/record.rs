@@ -40,7 +40,16 @@ pub struct RefundRecord {
     pub open: bool,
 }
 
+/// Stands in the place of WeChat's code where a notification says that a settled refund ended otherwise.
+pub(super) const CONTRADICTED: &str = "CONTRADICTED";
+
 impl RefundRecord {
+    /// A notification says that it ended otherwise.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        !self.open && self.refused.as_ref().is_some_and(|it| it.refusal.code() == CONTRADICTED)
+    }
+
     /// Every stage.
     pub const STAGES: [&'static str; 5] = ["queued", "asking", "unknown", "processing", "settled"];
     /// What an unknown number may come to.

@@ -2,6 +2,7 @@
 # did not pay; .short, the heading where there are 20 columns and it does not fit.
 
 customer-idle = Welcome
+customer-basket = Total
 customer-armed = Please show your payment code
     .short = Show payment code
     .again = Try another code
@@ -91,6 +92,8 @@ refund-processing = WeChat has accepted it. The money reaches a balance within m
 refund-refunded = Given back: the customer has the money.
 refund-failed = Not given back: WeChat refused it, and the money is still with the shop. Refund again under a new refund_ref once the reason is cured, or give it back by hand.
 refund-failed-REFUNDCLOSE = Not given back: WeChat closed the refund, and the money is still with the shop. Refund again under a new refund_ref, or give it back by hand.
+refund-failed-CONTRADICTED = WeChat says by now that this refund was not refused after all. Do not refund again: look it up in the merchant portal by its out_refund_no, and acknowledge it when you know.
+refund-refunded-CONTRADICTED = It was given back, and WeChat says by now that it did not reach the customer. Look it up in the merchant portal by its out_refund_no, then acknowledge it.
 refund-failed-TRADE_OVERDUE = Not given back: the payment is more than a year old, and WeChat no longer refunds it. Give the money back by hand.
 refund-failed-USER_ACCOUNT_ABNORMAL = Not given back: the customer's WeChat account is closed or blocked. Give the money back by hand.
 refund-needs_attention = It is not certain whether the money went back. Call the supervisor: look the refund up in the merchant portal by its out_refund_no. The terminal keeps asking; do not refund again.

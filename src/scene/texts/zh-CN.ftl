@@ -1,6 +1,7 @@
 # 简体中文。What the attributes mean stands in en.ftl.
 
 customer-idle = 欢迎光临
+customer-basket = 合计
 customer-armed = 请出示付款码
     .short = 请出示付款码
     .again = 请换一个付款码
@@ -90,6 +91,8 @@ refund-processing = 微信已受理。退到零钱通常几分钟内到账，银
 refund-refunded = 已退还：顾客已收到款项。
 refund-failed = 退款未成功：微信拒绝了申请，款项仍在商户。解决原因后用新的 refund_ref 再次退款，或人工退还。
 refund-failed-REFUNDCLOSE = 退款未成功：微信已关闭该退款，款项仍在商户。请用新的 refund_ref 再次退款，或人工退还。
+refund-failed-CONTRADICTED = 微信现通知该退款其实未被拒绝。请勿再次退款：请在商户平台按 out_refund_no 查询，确认后再标记为已处理。
+refund-refunded-CONTRADICTED = 该退款已成功，但微信现通知款项未到达顾客。请在商户平台按 out_refund_no 查询，然后标记为已处理。
 refund-failed-TRADE_OVERDUE = 退款未成功：交易已超过一年，微信不再受理退款。请人工退还。
 refund-failed-USER_ACCOUNT_ABNORMAL = 退款未成功：顾客的微信账户已注销或异常。请人工退还。
 refund-needs_attention = 尚不确定款项是否退回。请联系主管：在商户平台按 out_refund_no 查询该退款。终端会继续查询，请勿重复退款。

@@ -1,6 +1,7 @@
 # 香港繁體中文。What the attributes mean stands in en.ftl.
 
 customer-idle = 歡迎光臨
+customer-basket = 合計
 customer-armed = 請出示付款碼
     .short = 請出示付款碼
     .again = 請改用另一個付款碼
@@ -90,6 +91,8 @@ refund-processing = 微信已受理。退到零錢通常幾分鐘內到帳，銀
 refund-refunded = 已退還：顧客已收到款項。
 refund-failed = 退款未成功：微信拒絕了申請，款項仍在商戶。解決原因後用新的 refund_ref 再次退款，或人手退還。
 refund-failed-REFUNDCLOSE = 退款未成功：微信已關閉該退款，款項仍在商戶。請用新的 refund_ref 再次退款，或人手退還。
+refund-failed-CONTRADICTED = 微信現通知該退款其實未被拒絕。請勿再次退款：請在商戶平台按 out_refund_no 查詢，確認後再標記為已處理。
+refund-refunded-CONTRADICTED = 該退款已成功，但微信現通知款項未到達顧客。請在商戶平台按 out_refund_no 查詢，然後標記為已處理。
 refund-failed-TRADE_OVERDUE = 退款未成功：交易已超過一年，微信不再受理退款。請人手退還。
 refund-failed-USER_ACCOUNT_ABNORMAL = 退款未成功：顧客的微信帳戶已註銷或異常。請人手退還。
 refund-needs_attention = 尚未確定款項是否退回。請通知主管：在商戶平台按 out_refund_no 查詢該退款。終端會繼續查詢，請勿重複退款。

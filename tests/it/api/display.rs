@@ -57,3 +57,42 @@ fn a_till_that_is_gone_is_no_paid_for_ever() {
     let mut stream = shop.tcp.stream("/display/1/events", &[]);
     assert_eq!(stream.event().2["state"], "out_of_order");
 }
+
+#[test]
+fn the_pos_shows_a_basket_until_a_payment_takes_its_place() {
+    let shop = Shop::open(&["1"]);
+    let mut stream = shop.tcp.stream("/display/1/events", &[]);
+    assert_eq!(stream.event().2["state"], "idle");
+    let basket = r#"{"lines":[{"text":"Milk tea","amount":1850},{"text":"Coupon","amount":-500}],"total":1350}"#;
+    let put = |body: &str| shop.unix.post("/v1/lanes/1/display", body);
+    assert_eq!(put(basket).status, 204);
+    let (_, _, shown) = stream.event();
+    assert_eq!((&shown["state"], &shown["amount"]["digits"]), (&"basket".into(), &"13.50".into()));
+    assert_eq!(shown["basket"][1], serde_json::json!({"text": "Coupon", "digits": "\u{2212}5.00"}));
+    assert_eq!(put(r#"{"lines":[]}"#).status, 204);
+    assert_eq!(stream.event().2["state"], "idle");
+
+    assert_eq!(put(basket).status, 204);
+    assert_eq!(stream.event().2["state"], "basket");
+    let reference = shop.sell("R-1", 1350);
+    assert_eq!(stream.event().2["state"], "armed");
+    let busy = put(basket);
+    assert_eq!((busy.status, busy.code().as_str()), (409, "lane_busy"));
+    assert_eq!(shop.unix.post(&format!("/v1/payments/{reference}/cancel"), "").status, 200);
+    assert_eq!(stream.event().2["state"], "idle", "the articles of a sale do not come back after it");
+    assert_eq!(put(basket).status, 204);
+    assert_eq!(stream.event().2["state"], "basket");
+}
+
+#[test]
+fn a_basket_that_cannot_be_shown_is_refused_by_name() {
+    let shop = Shop::open(&["1"]);
+    let answer = shop.unix.post("/v1/lanes/1/display", r#"{"lines":[{"text":"a\nb"}],"total":1.5}"#);
+    assert_eq!(answer.status, 422);
+    let json = answer.json();
+    let fields: Vec<&str> =
+        json["errors"].as_array().expect("errors").iter().filter_map(|it| it["field"].as_str()).collect();
+    assert_eq!(fields, ["lines[0].text", "total"]);
+    assert_eq!(shop.unix.post("/v1/lanes/2/display", r#"{"lines":[]}"#).status, 404);
+    assert_eq!(shop.tcp.get("/display/1/picture").status, 404, "a lane without a picture");
+}

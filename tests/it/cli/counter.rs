@@ -205,6 +205,11 @@ impl Running {
         }
     }
 
+    /// What it has said on stderr, as far as it was waited for.
+    pub(crate) fn said(&self) -> &str {
+        &self.said
+    }
+
     /// Presses Ctrl-C.
     pub(crate) fn interrupt(&self) {
         let id = rustix::process::Pid::from_child(&self.child);
@@ -271,7 +276,9 @@ impl Ended {
 /// The real binary, in an environment of its own.
 pub(crate) fn shroff() -> Command {
     let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_shroff")));
-    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "CREDENTIALS_DIRECTORY", "SHROFF_LOG"] {
+    for name in
+        ["NOTIFY_SOCKET", "WATCHDOG_USEC", "CREDENTIALS_DIRECTORY", "SHROFF_LOG", "SHROFF_LOG_FORMAT", "JOURNAL_STREAM"]
+    {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1");

@@ -1,8 +1,12 @@
 //! Commands as people run them: the real binary, a real daemon beside it, and exit codes.
 
+mod backup;
+mod bundle;
 mod close;
-mod counter;
+pub(crate) mod counter;
+mod doctor;
 mod ledger;
+mod log;
 mod pay;
 mod plain;
 mod reconcile;

@@ -194,7 +194,7 @@ fn a_display_that_fails_delays_nobody_and_comes_back_by_itself() {
     });
     assert_eq!(counter.readiness()["problems"][0]["code"], "display_gone");
     assert_eq!(counter.get("/v1/lanes")["lanes"][0]["displays_connected"], 3);
-    let up = format!("shroff_display_up{{lane=\"1\",device=\"{}\"}}", display.link().display());
+    let up = format!("shroff_display_up{{lane=\"1\",kind=\"vfd\",device=\"{}\"}}", display.link().display());
     assert_eq!(counter.metric(&up), 1);
 
     pays(&mut counter, 4);

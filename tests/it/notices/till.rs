@@ -8,7 +8,7 @@ use shroff::payment::answer::{RefundAnswer, RefundQueryAnswer, RefundReceipt};
 use shroff::payment::{
     Answer, Ask, Heard, MoneyState, NotAbout, NoticeStatus, Op, Policy, RefundNotice, RefundState, State,
 };
-use shroff::till::{NewRefund, NoticeRefused, Outgoing, Settings, Till};
+use shroff::till::{NewRefund, NoticeRefused, Outgoing, Refusal, Settings, Till};
 use shroff::words::{Now, Secret, Tick, WallTime};
 
 use crate::support::BadDisk;
@@ -16,7 +16,7 @@ use crate::support::BadDisk;
 /// 2026-11-21 11:38:26 in Hong Kong.
 const WRITTEN: i64 = 1_795_232_306_000;
 const URL: &str = "https://till.dining-hall.hk/wechatpay/refunds";
-/// A payment of 88.02 in the old ledger.
+/// A paid payment of the old ledger.
 const PAYMENT: &str = "T01-K7Q2M9XB-00000001";
 
 fn old(path: &Path) {
@@ -46,18 +46,21 @@ fn at(seconds: u64) -> Now {
 
 /// Asks for a refund and lets WeChat accept it.
 fn accepted(till: &mut Till, name: &str, amount: Option<u64>, seconds: u64) {
-    let ask = NewRefund {
+    let returned = till.refund(asks(name, amount), at(seconds)).expect("a save").expect("accepted");
+    let [call] = refund_calls(returned.out).try_into().expect("it leaves at once");
+    let out = till.hear(call.id, &Heard::Answer(Answer::Refund(RefundAnswer::Accepted)), None, at(seconds));
+    assert!(out.expect("a save").is_empty(), "the first question comes seconds later");
+}
+
+fn asks(name: &str, amount: Option<u64>) -> NewRefund {
+    NewRefund {
         payment: PAYMENT.parse().expect("a ref"),
         reference: name.parse().expect("a refund_ref"),
         amount,
         reason: "wrong dish".into(),
         operator: None,
         supervised: false,
-    };
-    let returned = till.refund(ask, at(seconds)).expect("a save").expect("accepted");
-    let [call] = refund_calls(returned.out).try_into().expect("it leaves at once");
-    let out = till.hear(call.id, &Heard::Answer(Answer::Refund(RefundAnswer::Accepted)), None, at(seconds));
-    assert!(out.expect("a save").is_empty(), "the first question comes seconds later");
+    }
 }
 
 /// The calls about refunds; the payment that is open in that ledger is another story.
@@ -230,7 +233,8 @@ fn one_that_was_found_at_start_is_asked_about_once_and_its_payment_agrees() {
     settles(&mut till, &call, &arrived(), 1);
     let payment = till.ledger().payment(&PAYMENT.parse().expect("a ref")).expect("readable").expect("there");
     assert_eq!((payment.record.state, payment.record.money), (State::Refunded, MoneyState::Returned));
-    assert_eq!(till.take_settled_refunds(), [RefundState::Refunded]);
+    let settled: Vec<RefundState> = till.take_settled_refunds().iter().map(|refund| refund.state).collect();
+    assert_eq!(settled, [RefundState::Refunded]);
     // What comes later is kept, settles nothing a second time, and does no harm to a payment that is all refunded.
     for (id, status) in [("EV-2", NoticeStatus::Refunded), ("EV-3", NoticeStatus::Processing)] {
         let notice = told(&till, "one", id, status);
@@ -270,6 +274,13 @@ fn what_contradicts_a_settled_refund_is_for_a_person_even_when_one_had_seen_it()
         let reader = Reader::open(&path).expect("readable");
         assert_eq!(reader.refunds_in_need().expect("readable").len(), usize::from(is_alarm), "{heard:?} {status:?}");
         assert!(reader.verify(&mut |_| ()).expect("readable").findings.is_empty());
+        let contradicted = Reader::open(&path).expect("readable").refund(&name).expect("readable").expect("there");
+        assert_eq!(contradicted.record.is_contradicted(), is_alarm);
+        // Money that may have gone back after all does not go back a second time before somebody has looked.
+        if before == RefundState::Failed {
+            let again = till.refund(asks("two", None), at(103)).expect("a save");
+            assert_eq!(again.err(), is_alarm.then_some(Refusal::AlreadyRefunded));
+        }
         // It is seen again, and that is enough until something new is told.
         till.acknowledge_refund(&name, at(104)).expect("a save").expect("final");
         let again = told(&till, "one", "EV-2", status);
@@ -286,15 +297,7 @@ fn a_refund_is_repeated_with_the_address_it_was_asked_for_with() {
         let path = folder.path().join("ledger.sqlite");
         old(&path);
         let mut till = open(&path, asked_with);
-        let ask = NewRefund {
-            payment: PAYMENT.parse().expect("a ref"),
-            reference: "one".parse().expect("a refund_ref"),
-            amount: Some(1_000),
-            reason: "wrong dish".into(),
-            operator: None,
-            supervised: false,
-        };
-        let returned = till.refund(ask, at(100)).expect("a save").expect("accepted");
+        let returned = till.refund(asks("one", Some(1_000)), at(100)).expect("a save").expect("accepted");
         let [first] = refund_calls(returned.out).try_into().expect("it leaves at once");
         drop(till);
         // Nobody answered; after the restart it is asked about, is not known, and is sent again.

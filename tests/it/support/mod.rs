@@ -8,5 +8,5 @@ mod shop;
 pub(crate) mod sysfs;
 
 pub(crate) use disk::BadDisk;
-pub(crate) use http::Client;
+pub(crate) use http::{Answer, Client};
 pub(crate) use shop::{SUPERVISOR, Shop, TOKEN};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use shroff::edge::api::{Api, ApiConfig};
 use shroff::edge::desk::{Accepted, Board, Desk, DeviceView, INBOX, Input};
+use shroff::edge::display::Front;
 use shroff::edge::metrics::Metrics;
 use shroff::ledger::{Birth, Ledger};
 use shroff::payment::answer::Receipt;
@@ -87,6 +88,8 @@ impl Shop {
             supervisor: Some(Secret::new(SUPERVISOR.as_bytes().to_vec())),
             language: Language::En,
             display_languages: vec![Language::ZhHk, Language::En],
+            currency: "HKD".parse().expect("a currency"),
+            front: Front::default(),
             lanes,
             ledger,
         };
