@@ -5,6 +5,7 @@ mod attention;
 mod backup;
 mod bundle;
 mod cancel;
+mod cashier;
 mod close;
 mod completions;
 mod config;
@@ -71,6 +72,8 @@ enum Command {
     Cancel(cancel::CancelArgs),
     /// Give back a paid payment, or a part of it
     Refund(refund::RefundArgs),
+    /// Print a link that opens the cashier page in a browser, signed in
+    Cashier(cashier::CashierArgs),
     /// List what a person must look at
     Attention(attention::AttentionArgs),
     /// List what could be a scanner or a serial display, with the lines that name it in the configuration
@@ -146,6 +149,7 @@ pub fn run(args: Args) -> Exit {
         Command::Show(args) => show::run(path, &args),
         Command::Cancel(args) => cancel::run(path, &args),
         Command::Refund(args) => refund::run(path, &args),
+        Command::Cashier(args) => cashier::run(path, &args),
         Command::Attention(args) => attention::run(path, &args),
         Command::Devices(args) => devices::run(&args),
         Command::Display(command) => display::run(path, &command),

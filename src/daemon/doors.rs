@@ -15,7 +15,7 @@ use crate::config::{ClientIdentity, Config, DisplayKind, GatewayApi, TerminalIp}
 use crate::dialect::v2::V2;
 use crate::dialect::v3::V3;
 use crate::dialect::{Dialect, Merchant};
-use crate::edge::api::{Api, ApiConfig};
+use crate::edge::api::{Api, ApiConfig, TerminalFacts};
 use crate::edge::clock::Clock;
 use crate::edge::dice::Dice;
 use crate::edge::display::{Front, PageFront, Picture};
@@ -23,6 +23,8 @@ use crate::edge::gateway::{Gateway, GatewayConfig, Identity};
 
 /// The platform's certificates, beside the ledger.
 const KEYS_FILE: &str = "platform-certificates.json";
+/// Digests of the cashier page's sessions, beside the ledger.
+const SESSIONS_FILE: &str = "sessions";
 /// The group of POS users, where it exists.
 const POS_GROUP: &str = "shroff-pos";
 
@@ -125,6 +127,14 @@ pub(super) fn api_config(config: &Config, front: Front) -> ApiConfig {
         front,
         lanes: config.lanes.clone(),
         ledger: config.ledger_path.clone(),
+        sessions: Some(config.ledger_path.with_file_name(SESSIONS_FILE)),
+        facts: TerminalFacts {
+            terminal: config.terminal.id.clone(),
+            store_name: config.terminal.store_name.clone(),
+            currency: config.terminal.currency,
+            amount_max: config.terminal.amount_max.minor(),
+            operator_max: config.refund.operator_max,
+        },
     }
 }
 

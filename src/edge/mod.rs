@@ -1,6 +1,7 @@
 //! Floor 4: where the world begins. Sockets, devices, the clock and the dice.
 
 pub mod api;
+pub mod cashier;
 pub mod clock;
 pub mod desk;
 pub mod dice;
@@ -10,3 +11,4 @@ pub mod journald;
 pub mod metrics;
 pub mod notify;
 pub mod scanner;
+pub mod sessions;

@@ -18,7 +18,7 @@ mod verify;
 pub use error::LedgerError;
 pub use movements::Movements;
 pub use open::{Birth, Ledger, is_held};
-pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader};
+pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader, Search};
 pub use refund_rows::RefundRow;
 pub use restore::{Lost, Restore, Restored, Stage, Stray, There};
 pub use standing::{Standing, WentBack};

@@ -95,7 +95,40 @@ pub struct Filter {
     pub limit: u32,
     /// Only those before this one, in the order of the list.
     pub before: Option<PaymentRef>,
+    /// Only those in which this is found. Looks at every payment there is between `from` and `to`.
+    pub search: Option<Search>,
 }
+
+/// What somebody looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// A piece of a name or a number, in small letters.
+    pub text: String,
+    /// An amount in smallest units, if the text is one.
+    pub amount: Option<u64>,
+}
+
+/// A page of payments, newest first.
+const LIST: &str = "
+SELECT ref FROM payments
+WHERE (?1 = 0 OR open = 1) AND (?2 IS NULL OR client_ref = ?2)
+    AND (?3 IS NULL OR created_at >= ?3) AND (?4 IS NULL OR created_at < ?4)
+    AND (?5 IS NULL OR (created_at, ref) < (SELECT created_at, ref FROM payments WHERE ref = ?5))
+ORDER BY created_at DESC, ref DESC LIMIT ?6";
+
+/// The same, of those with ?7 in a name or number of theirs, or of the amount ?8.
+const SEARCH: &str = "
+SELECT ref FROM payments
+WHERE (?1 = 0 OR open = 1) AND (?2 IS NULL OR client_ref = ?2)
+    AND (?3 IS NULL OR created_at >= ?3) AND (?4 IS NULL OR created_at < ?4)
+    AND (?5 IS NULL OR (created_at, ref) < (SELECT created_at, ref FROM payments WHERE ref = ?5))
+    AND (amount = ?8 OR instr(lower(ref), ?7) OR instr(lower(client_ref), ?7) OR instr(lower(operator), ?7)
+        OR instr(lower(description), ?7)
+        OR EXISTS (SELECT 1 FROM attempts a WHERE a.payment = payments.ref
+            AND (instr(lower(a.out_trade_no), ?7) OR instr(lower(a.transaction_id), ?7) OR a.code_hint = ?7))
+        OR EXISTS (SELECT 1 FROM refunds r WHERE r.payment = payments.ref
+            AND (instr(lower(r.refund_ref), ?7) OR instr(lower(r.out_refund_no), ?7))))
+ORDER BY created_at DESC, ref DESC LIMIT ?6";
 
 impl Reader {
     /// Opens the ledger at `path` read-only.
@@ -153,25 +186,22 @@ impl Reader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn payments(&self, filter: &Filter) -> Result<Vec<PaymentRow>, LedgerError> {
-        let sql = "SELECT ref FROM payments
-            WHERE (?1 = 0 OR open = 1) AND (?2 IS NULL OR client_ref = ?2)
-              AND (?3 IS NULL OR created_at >= ?3) AND (?4 IS NULL OR created_at < ?4)
-              AND (?5 IS NULL OR (created_at, ref) < (SELECT created_at, ref FROM payments WHERE ref = ?5))
-            ORDER BY created_at DESC, ref DESC LIMIT ?6";
         let limit = if filter.limit == 0 { LIMIT_MAX } else { filter.limit.min(LIMIT_MAX) };
         let _moment = self.db.unchecked_transaction()?;
-        let mut statement = self.db.prepare_cached(sql)?;
-        let names = statement.query_map(
-            params![
-                filter.open,
-                filter.client_ref.as_ref().map(ClientRef::as_str),
-                filter.from.map(WallTime::millis),
-                filter.to.map(WallTime::millis),
-                filter.before.as_ref().map(PaymentRef::as_str),
-                limit
-            ],
-            |row| row.get::<_, String>(0),
-        )?;
+        let (client_ref, before) =
+            (filter.client_ref.as_ref().map(ClientRef::as_str), filter.before.as_ref().map(PaymentRef::as_str));
+        let (from, to) = (filter.from.map(WallTime::millis), filter.to.map(WallTime::millis));
+        let common = params![filter.open, client_ref, from, to, before, limit];
+        // The ledger of an older program has no refunds to search, so that a plain list must not name them.
+        let mut statement = self.db.prepare_cached(if filter.search.is_some() { SEARCH } else { LIST })?;
+        for (at, value) in (1..).zip(common) {
+            statement.raw_bind_parameter(at, value)?;
+        }
+        if let Some(Search { text, amount }) = &filter.search {
+            statement.raw_bind_parameter(7, text)?;
+            statement.raw_bind_parameter(8, amount)?;
+        }
+        let names = statement.raw_query().mapped(|row| row.get::<_, String>(0));
         let names: Vec<String> = names.collect::<Result<_, _>>()?;
         self.all(&names)
     }

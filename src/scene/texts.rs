@@ -4,10 +4,14 @@
 //! cashiers, a hint or a verdict for a scan. Nothing is ever missing: a key nobody has heard of gets the text that makes
 //! people ask, never one that calms.
 
+mod page;
+
 use std::sync::OnceLock;
 
 use fluent_bundle::FluentResource;
 use fluent_bundle::concurrent::FluentBundle;
+
+pub use page::{PAGE, page};
 
 use super::Aside;
 use crate::words::Language;
@@ -125,6 +129,9 @@ pub const NOTICES: [&str; 17] = [
     "used",
 ];
 
+/// Every reason why a person must look at a payment; those of refunds are in [`REFUND`].
+pub const ATTENTION: [&str; 5] = ["unresolved", "incident", "late_landing", "our_fault", "not_acknowledged"];
+
 /// The heading of the scene `key`. A scene that is not in [`CUSTOMER`] sends the customer to the cashier.
 #[must_use]
 pub fn customer(key: &str, language: Language) -> String {
@@ -163,8 +170,15 @@ pub fn cashier(key: &str, language: Language) -> (String, String) {
 /// What a refund's state means and what to do, where `code` is WeChat's reason for it or empty.
 #[must_use]
 pub fn refund(state: &str, code: &str, language: Language) -> String {
-    let key = refund_key(state, &plain(code));
+    let key = refund_key(state, code);
     text(language, &format!("refund-{}", key.replace('.', "-")), None).unwrap_or_default()
+}
+
+/// What a person must do about a payment, by the reason why somebody must look at it.
+#[must_use]
+pub fn attention(reason: &str, language: Language) -> String {
+    let reason = ATTENTION.into_iter().find(|known| *known == reason).unwrap_or("unresolved");
+    text(language, &format!("attention-{reason}"), None).unwrap_or_default()
 }
 
 /// What a cashier reads after a scan that was not taken. A word that is not in [`NOTICES`] reads as `other`.
@@ -196,9 +210,11 @@ fn cashier_key(key: &str) -> &'static str {
     }
 }
 
-/// The key of [`REFUND`] for a state and a code without `_`: that of the state where the code has none of its own.
-fn refund_key(state: &str, code: &str) -> &'static str {
-    let code = match code {
+/// The key of [`REFUND`] for a state and WeChat's reason: that of the state where the reason has none of its own.
+#[must_use]
+pub fn refund_key(state: &str, code: &str) -> &'static str {
+    let code = plain(code);
+    let code = match code.as_str() {
         "REFUNDFEEMISMATCH" => "OUTREFUNDNOUSED",
         code if THROTTLES.iter().any(|word| code.contains(word)) => "FREQUENCYLIMITED",
         code => code,
@@ -304,6 +320,8 @@ mod tests {
             .chain(CASHIER.into_iter().map(|key| format!("cashier-{}", key.replace('.', "-"))))
             .chain(REFUND.into_iter().map(|key| format!("refund-{}", key.replace('.', "-"))))
             .chain(NOTICES.into_iter().map(|word| format!("notice-{word}")))
+            .chain(ATTENTION.into_iter().map(|word| format!("attention-{word}")))
+            .chain(PAGE.iter().map(|key| format!("page-{key}")))
             .collect();
         for language in Language::ALL {
             let ids = ids(language);
@@ -335,7 +353,7 @@ mod tests {
                 let patterns = message.value().into_iter().chain(message.attributes().map(|it| it.value()));
                 for pattern in patterns {
                     let mut faults = Vec::new();
-                    let text = bundle.format_pattern(pattern, None, &mut faults).into_owned();
+                    let text = bundle.format_pattern(pattern, Some(&page::places()), &mut faults).into_owned();
                     assert!(faults.is_empty() && !text.is_empty(), "{language} {id}: {faults:?}");
                     assert!(!text.contains(['{', '\u{2068}', '\u{2069}']), "{language} {id}: {text}");
                 }

@@ -2,22 +2,20 @@
 
 mod page;
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use serde::Serialize;
 
 use super::exit::BadData;
 use super::landing::Landing;
 use super::shown::{amount, shop_time, signed};
 use super::{Exit, Json, say};
 use crate::config::Local;
+use crate::edge::api::close::{CloseView, NotPaid, OpenView, Sums};
 use crate::edge::clock::Clock;
-use crate::ledger::{Moved, Reader, Share, Takings, Tally, Unresolved};
-use crate::payment::State;
-use crate::words::{Currency, Day, WallTime};
+use crate::ledger::{Reader, Tally};
+use crate::words::Day;
 
 /// Which day to close. The ledger is read, so the daemon may run or not. Exit code 1 when something is unresolved.
 #[derive(Debug, clap::Args)]
@@ -44,7 +42,7 @@ pub(super) fn run(path: &Path, args: &CloseArgs) -> anyhow::Result<Exit> {
         let clock = shop_time(&now.to_string());
         return Err(BadData(format!("{day} has not begun; by this terminal's clock it is {clock} UTC+8")).into());
     }
-    let summary = Summary::of(&local, day, now, reader.takings(day)?);
+    let summary = CloseView::of(&local.terminal, &local.store_name, day, now, reader.takings(day)?);
     let exit = if summary.unresolved.is_empty() { Exit::Fine } else { Exit::Found };
     if args.output.json {
         say::json(&summary)?;
@@ -61,122 +59,8 @@ pub(super) fn run(path: &Path, args: &CloseArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// A day's summary, as people and programs read it.
-#[derive(Debug, Serialize)]
-struct Summary {
-    terminal: String,
-    store_name: String,
-    day: String,
-    /// The day is over, and nothing of it is open.
-    closed: bool,
-    /// When the summary was made.
-    at: WallTime,
-    /// The day goes on.
-    running: bool,
-    currencies: Vec<OfCurrency>,
-    by_operator: Vec<Line>,
-    by_lane: Vec<Line>,
-    first_sale: Option<WallTime>,
-    last_sale: Option<WallTime>,
-    /// Payments that came to nothing.
-    not_paid: NotPaid,
-    /// Sales the POS has not acknowledged.
-    unacknowledged: u64,
-    unresolved: Vec<Open>,
-}
-
-/// One currency.
-#[derive(Debug, Serialize)]
-struct OfCurrency {
-    currency: &'static str,
-    #[serde(flatten)]
-    sums: Sums,
-}
-
-/// One operator, or one lane, in one currency.
-#[derive(Debug, Serialize)]
-struct Line {
-    name: String,
-    currency: &'static str,
-    #[serde(flatten)]
-    sums: Sums,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Sums {
-    taken: Tally,
-    returned: Tally,
-    /// Taken less returned.
-    net: i128,
-    unresolved: Tally,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct NotPaid {
-    declined: u64,
-    reversed: u64,
-    canceled: u64,
-    expired: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Open {
-    #[serde(rename = "ref")]
-    name: String,
-    client_ref: String,
-    amount: u64,
-    currency: &'static str,
-    operator: String,
-    lane: String,
-    state: String,
-    created_at: WallTime,
-}
-
-impl From<Moved> for Sums {
-    fn from(moved: Moved) -> Self {
-        let Moved { taken, returned, unresolved } = moved;
-        Self { taken, returned, net: i128::from(taken.sum).saturating_sub(i128::from(returned.sum)), unresolved }
-    }
-}
-
-impl From<Unresolved> for Open {
-    fn from(it: Unresolved) -> Self {
-        let Unresolved { name, client_ref, minor, share, state, created_at } = it;
-        let Share { currency, operator, lane } = share;
-        Self { name, client_ref, amount: minor, currency: currency.code(), operator, lane, state, created_at }
-    }
-}
-
-impl Summary {
-    fn of(local: &Local, day: Day, now: WallTime, takings: Takings) -> Self {
-        let running = now < day.end();
-        let count = |state| takings.not_paid.get(&state).copied().unwrap_or(0);
-        Self {
-            terminal: local.terminal.to_string(),
-            store_name: local.store_name.clone(),
-            day: day.to_string(),
-            closed: !running && takings.unresolved.is_empty(),
-            at: now,
-            running,
-            currencies: folded(&takings, |_| String::new())
-                .into_iter()
-                .map(|((currency, _), moved)| OfCurrency { currency: currency.code(), sums: moved.into() })
-                .collect(),
-            by_operator: lines(&takings, |share| share.operator.clone()),
-            by_lane: lines(&takings, |share| share.lane.clone()),
-            first_sale: takings.first_sale,
-            last_sale: takings.last_sale,
-            not_paid: NotPaid {
-                declined: count(State::Declined),
-                reversed: count(State::Reversed),
-                canceled: count(State::Canceled),
-                expired: count(State::Expired),
-            },
-            unacknowledged: takings.unacknowledged,
-            unresolved: takings.unresolved.into_iter().map(Open::from).collect(),
-        }
-    }
-
+/// As this command prints it.
+impl CloseView {
     /// One sentence.
     fn verdict(&self) -> String {
         match (self.unresolved.len(), self.running) {
@@ -245,7 +129,7 @@ impl Summary {
             text.push_str(&format!("\n{}\n", notes.join("\n")));
         }
         if let Some(advice) = self.advice() {
-            let rows = self.unresolved.iter().map(Open::cells);
+            let rows = self.unresolved.iter().map(OpenView::cells);
             text.push_str(&section(["REF", "CLIENT_REF", "AMOUNT", "STATE", "SINCE (UTC+8)"], rows));
             text.push_str(&format!("{advice}\n"));
         }
@@ -269,7 +153,7 @@ impl Sums {
     }
 }
 
-impl Open {
+impl OpenView {
     fn cells(&self) -> [String; 5] {
         let since = shop_time(&self.created_at.to_string());
         let Self { name, client_ref, amount: minor, currency, state, .. } = self;
@@ -284,18 +168,4 @@ fn section(header: [&str; 5], rows: impl IntoIterator<Item = [String; 5]>) -> St
 fn five(cells: impl IntoIterator<Item = String>) -> [String; 5] {
     let mut cells = cells.into_iter();
     std::array::from_fn(|_| cells.next().unwrap_or_default())
-}
-
-fn lines(takings: &Takings, name: fn(&Share) -> String) -> Vec<Line> {
-    let folded = folded(takings, name).into_iter();
-    folded.map(|((currency, name), moved)| Line { name, currency: currency.code(), sums: moved.into() }).collect()
-}
-
-/// What moved, by currency and by what `name` makes of a share.
-fn folded(takings: &Takings, name: fn(&Share) -> String) -> BTreeMap<(Currency, String), Moved> {
-    let mut folded: BTreeMap<(Currency, String), Moved> = BTreeMap::new();
-    for (share, moved) in &takings.shares {
-        folded.entry((share.currency, name(share))).or_default().add(*moved);
-    }
-    folded
 }

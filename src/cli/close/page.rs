@@ -3,20 +3,20 @@
 use std::fmt::{self, Write as _};
 
 use super::super::shown::{amount, shop_time, signed};
-use super::{Line, Summary, Sums};
+use crate::edge::api::close::{CloseLine, CloseView, Sums};
 use crate::ledger::Tally;
 
 const STYLE: &str = include_str!("page.css");
 
 /// The page, whole.
-pub(super) fn page(summary: &Summary) -> String {
+pub(super) fn page(summary: &CloseView) -> String {
     let mut page = String::with_capacity(8 * 1024);
     // Writing to a string cannot fail.
     write_page(&mut page, summary).ok();
     page
 }
 
-fn write_page(page: &mut String, it: &Summary) -> fmt::Result {
+fn write_page(page: &mut String, it: &CloseView) -> fmt::Result {
     write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -60,7 +60,7 @@ fn write_page(page: &mut String, it: &Summary) -> fmt::Result {
     )
 }
 
-fn named(line: &Line) -> (&str, &str, Sums) {
+fn named(line: &CloseLine) -> (&str, &str, Sums) {
     (if line.name.is_empty() { "(nobody named)" } else { &line.name }, line.currency, line.sums)
 }
 
@@ -90,7 +90,7 @@ fn sums<'a>(
     page.write_str("</tbody></table></div>\n")
 }
 
-fn unresolved(page: &mut String, it: &Summary, advice: &str) -> fmt::Result {
+fn unresolved(page: &mut String, it: &CloseView, advice: &str) -> fmt::Result {
     writeln!(
         page,
         "<h2>Unresolved</h2>\n<div class=\"card\"><table>\n<thead><tr><th>Ref</th><th>POS ref</th><th>State</th>\

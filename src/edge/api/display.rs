@@ -151,7 +151,8 @@ impl Show {
     }
 }
 
-fn lane(site: &Site, named: Named) -> Result<LaneId, Problem> {
+/// The lane that is named, if there is one.
+pub(super) fn lane(site: &Site, named: Named) -> Result<LaneId, Problem> {
     let named = named.ok().and_then(|Path(text)| text.parse().ok());
     let known = named.filter(|lane| site.shared.config.lanes.contains(lane));
     known.ok_or_else(|| {

@@ -10,7 +10,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use subtle::ConstantTimeEq as _;
 
+use super::Clock;
 use super::problem::{Kind, Problem};
+use crate::edge::sessions::Sessions;
 use crate::words::Secret;
 
 /// How a listener lets people in.
@@ -26,7 +28,6 @@ pub(super) enum Door {
 }
 
 /// What is checked on TCP.
-#[derive(Debug)]
 pub(super) struct Gate {
     /// Where it listens.
     pub(super) address: SocketAddr,
@@ -36,6 +37,16 @@ pub(super) struct Gate {
     pub(super) supervisor: Option<Secret>,
     /// Web pages of the shop's own, `scheme://host[:port]`.
     pub(super) origins: Vec<String>,
+    /// The cashier pages that are signed in.
+    pub(super) sessions: Option<Arc<Sessions>>,
+    /// When it is: sessions end.
+    pub(super) clock: Clock,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("address", &self.address).field("origins", &self.origins).finish_non_exhaustive()
+    }
 }
 
 /// Who asks, as far as tokens tell. Handlers find it among the request's extensions.
@@ -47,12 +58,22 @@ pub(super) enum Role {
     Supervisor,
 }
 
+/// Which door the request came through. Handlers find it among the request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entrance {
+    /// The Unix socket.
+    Socket,
+    /// Loopback TCP.
+    Tcp,
+}
+
 /// Checks a request, answers it, and says what browsers may do with the answer.
 pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    let supervisor = match &door {
-        Door::Unix { supervisor } => supervisor,
-        Door::Tcp(gate) => &gate.supervisor,
+    let (supervisor, entrance) = match &door {
+        Door::Unix { supervisor } => (supervisor, Entrance::Socket),
+        Door::Tcp(gate) => (&gate.supervisor, Entrance::Tcp),
     };
+    request.extensions_mut().insert(entrance);
     let role = if brings(request.headers(), supervisor.as_ref()) { Role::Supervisor } else { Role::Operator };
     request.extensions_mut().insert(role);
     let (mut response, origin) = match &door {
@@ -140,33 +161,46 @@ impl Gate {
         if self.origins.iter().any(|allowed| allowed == text) { Ok(Some(origin.clone())) } else { Err(wrong()) }
     }
 
-    /// Whether the request brings one of our tokens.
+    /// Whether the request brings one of our tokens, or that of a page that is signed in.
     fn knows(&self, headers: &HeaderMap) -> bool {
-        brings(headers, self.token.as_ref()) || brings(headers, self.supervisor.as_ref())
+        let signed_in = || {
+            let (sessions, token) = self.sessions.as_ref().zip(bearer(headers))?;
+            Some(sessions.knows(token, (self.clock)().tick))
+        };
+        brings(headers, self.token.as_ref())
+            || brings(headers, self.supervisor.as_ref())
+            || signed_in().unwrap_or_default()
     }
 }
 
 /// Whether the request brings this token. Takes as long for a wrong one of the same length as for the right one.
 fn brings(headers: &HeaderMap, token: Option<&Secret>) -> bool {
-    let Some(token) = token else { return false };
-    let mut brought = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(brought), None) = (brought.next(), brought.next()) else { return false };
-    let Some((scheme, credentials)) = brought.as_bytes().split_at_checked(7) else { return false };
-    let credentials = credentials.trim_ascii();
-    let same: bool = token.expose().ct_eq(credentials).into();
-    same && scheme.eq_ignore_ascii_case(b"bearer ") && !credentials.is_empty()
+    let Some((token, brought)) = token.zip(bearer(headers)) else { return false };
+    token.expose().ct_eq(brought).into()
 }
 
-/// What may be read without a token: what a customer may see, and whether the terminal works.
+/// The token that the request brings, if it brings exactly one.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut brought = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(brought), None) = (brought.next(), brought.next()) else { return None };
+    let (scheme, credentials) = brought.as_bytes().split_at_checked(7)?;
+    let credentials = credentials.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !credentials.is_empty()).then_some(credentials)
+}
+
+/// What is answered without a token: what a customer may see, whether the terminal works, the cashier page's own files,
+/// in which nothing of the shop stands but its name, and signing in, whose code or token is in the body.
 fn is_open(method: &Method, path: &str) -> bool {
     let mut parts = path.split('/').skip(1);
     let route = (parts.next(), parts.next(), parts.next(), parts.next());
-    let open = match route {
-        (Some("healthz" | "readyz"), None, None, None) => true,
-        (Some("display"), Some(lane), None | Some("events" | "picture"), None) => !lane.is_empty(),
+    let read = matches!(*method, Method::GET | Method::HEAD);
+    match route {
+        (Some("healthz" | "readyz"), None, None, None) => read,
+        (Some("display"), Some(lane), None | Some("events" | "picture"), None) => read && !lane.is_empty(),
+        (Some("cashier" | "assets"), Some(name), None, None) => read && !name.is_empty(),
+        (Some("v1"), Some("login"), None, None) => *method == Method::POST,
         _ => false,
-    };
-    open && matches!(*method, Method::GET | Method::HEAD)
+    }
 }
 
 fn is_preflight(request: &Request) -> bool {
@@ -193,6 +227,11 @@ mod tests {
             token: Some(Secret::new(b"right".to_vec())),
             supervisor: Some(Secret::new(b"boss".to_vec())),
             origins: vec!["https://pos.example".to_owned()],
+            sessions: None,
+            clock: Arc::new(|| crate::words::Now {
+                tick: crate::words::Tick::default(),
+                wall: crate::words::WallTime::default(),
+            }),
         }
     }
 
@@ -245,7 +284,15 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_an_open_route_is_closed() {
-        for path in ["/healthz", "/readyz", "/display/1", "/display/1/events", "/display/1/picture"] {
+        for path in [
+            "/healthz",
+            "/readyz",
+            "/display/1",
+            "/display/1/events",
+            "/display/1/picture",
+            "/cashier/1",
+            "/assets/app.js",
+        ] {
             assert_eq!(code(&[("host", "localhost:8750")], path), "in", "{path}");
         }
         for path in [
@@ -257,6 +304,15 @@ mod tests {
             "/display//events",
             "/display/1/2",
             "/display/1/events/",
+            "/cashier",
+            "/cashier/",
+            "/cashier/1/",
+            "/assets/",
+            "/assets/a/b",
+            "/v1/login",
+            "/v1/login/",
+            "/v1/login/code",
+            "/v1/logout",
             "//healthz",
             "/v1/display/1",
             "/v1/lanes/1/display",

@@ -48,23 +48,13 @@ impl AttentionView {
             let unresolved = row.record.state == PaymentState::NeedsAttention;
             unresolved.then_some(Alarm::Unresolved)
         });
-        let (reason, advice) = match alarm {
-            Some(Alarm::Unresolved) => {
-                (Alarm::Unresolved.word(), "look the order up in the merchant portal; the terminal keeps trying")
-            }
-            Some(Alarm::Incident) => {
-                (Alarm::Incident.word(), "a signed reply was about something else; check mch_id, appid and the keys")
-            }
-            Some(Alarm::LateLanding) => {
-                (Alarm::LateLanding.word(), "an order closed as never arrived came to life; it is being taken back")
-            }
-            Some(Alarm::OurFault) => (
-                Alarm::OurFault.word(),
-                "WeChat Pay blames the request; run `shroff doctor` and check the configuration",
-            ),
-            None => ("not_acknowledged", "record the payment in the POS, then acknowledge it"),
-        };
-        Self { reason, advice: advice.to_owned(), payment: PaymentView::of(row, language), refund: None }
+        let reason = alarm.map_or("not_acknowledged", Alarm::word);
+        Self {
+            reason,
+            advice: texts::attention(reason, language),
+            payment: PaymentView::of(row, language),
+            refund: None,
+        }
     }
 
     /// Why a person must look at `refund`, and what to do.
@@ -103,6 +93,10 @@ impl AttentionView {
 pub struct LaneList {
     /// One for each.
     pub lanes: Vec<LaneJson>,
+    /// The journal's last line: as long as it stays, no payment and no refund has changed.
+    pub seq: u64,
+    /// What time it is by the terminal's clock, RFC 3339.
+    pub now: String,
 }
 
 /// What a lane shows.
@@ -232,13 +226,13 @@ pub(super) async fn lanes(State(site): State<Site>, pairs: Pairs) -> Result<Json
     let devices = site.shared.desk.devices();
     let now = site.now();
     let language = site.shared.config.language;
-    let (views, notices) = {
+    let (views, notices, seq) = {
         let board = site.shared.desk.board();
         let board = board.borrow();
-        (board.lanes.clone(), board.notices.clone())
+        (board.lanes.clone(), board.notices.clone(), board.seq)
     };
     let lanes = views.iter().map(|it| LaneJson::of(it, notices.get(&it.lane).copied(), &devices, now, language));
-    Ok(Json(LaneList { lanes: lanes.collect() }))
+    Ok(Json(LaneList { lanes: lanes.collect(), seq, now: now.wall.to_string() }))
 }
 
 /// Lists the scanners and the displays.

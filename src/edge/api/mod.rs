@@ -3,12 +3,16 @@
 mod ask;
 mod basket;
 mod body;
+mod cashier;
+pub mod close;
 mod display;
 mod door;
 mod events;
 mod fields;
 mod health;
+mod history;
 mod lists;
+mod login;
 mod openapi;
 mod payments;
 mod problem;
@@ -19,27 +23,33 @@ mod refunds;
 mod routes;
 mod serve;
 mod site;
+mod terminal;
 pub mod view;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{SetOnce, watch};
 
 pub use ask::PaymentRequest;
 pub use basket::{BasketLineRequest, BasketRequest};
+pub use history::{JournalList, JournalView, RefundList};
 pub use lists::{AttentionList, AttentionView, DeviceJson, DeviceList, LaneJson, LaneList};
+pub use login::{LoginCodeRequest, LoginCodeView, LoginRequest, SessionView};
 pub use payments::PaymentPage;
 pub use problem::{FieldError, Kind, Problem};
 pub use refund_ask::RefundRequest;
 pub use routes::{ROUTES, Route};
+pub use terminal::{CurrencyView, TerminalView};
 
+use crate::edge::cashier::Cashier;
 use crate::edge::desk::Desk;
 use crate::edge::display::Front;
 use crate::edge::display::page::Page;
 use crate::edge::metrics::Metrics;
-use crate::words::{Currency, LaneId, Language, Now, Secret};
+use crate::edge::sessions::Sessions;
+use crate::words::{Currency, LaneId, Language, Now, Secret, TerminalId};
 use door::{Door, Gate};
 use readers::Readers;
 use site::{Shared, Site};
@@ -65,6 +75,25 @@ pub struct ApiConfig {
     pub lanes: Vec<LaneId>,
     /// Where the ledger is.
     pub ledger: PathBuf,
+    /// Where sessions of the cashier page are kept between two processes; nowhere when left out.
+    pub sessions: Option<PathBuf>,
+    /// Its facts.
+    pub facts: TerminalFacts,
+}
+
+/// What programs and pages go by before they ask for anything.
+#[derive(Clone, Debug)]
+pub struct TerminalFacts {
+    /// The terminal's id.
+    pub terminal: TerminalId,
+    /// The store's name; may be empty.
+    pub store_name: String,
+    /// The currency of payments that name none.
+    pub currency: Currency,
+    /// A payment of more is refused, in the currency's smallest unit.
+    pub amount_max: u64,
+    /// A refund of more needs the supervisor's token.
+    pub operator_max: Option<u64>,
 }
 
 /// Where the time comes from: floors below get it as an argument, so this edge hands it on.
@@ -82,7 +111,11 @@ impl Api {
     pub fn new(config: ApiConfig, desk: Desk, metrics: Arc<Metrics>, clock: Clock) -> Self {
         let readers = Arc::new(Readers::new(config.ledger.clone()));
         let page = Page::new(&config.display_languages, &config.front);
-        Self { shared: Arc::new(Shared { config, desk, metrics, clock, readers, page }) }
+        let cashier = Cashier::new();
+        let file = config.sessions.clone();
+        let sessions = config.token.clone().map(|token| Arc::new(Sessions::open(token, file, clock())));
+        let shared = Shared { config, desk, metrics, clock, readers, page, cashier, sessions, address: SetOnce::new() };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Serves whoever may open the socket, until `stop` turns true or its sender is gone.
@@ -103,11 +136,15 @@ impl Api {
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
         }
         let config = &self.shared.config;
+        // A second door is served as well; links name the first.
+        drop(self.shared.address.set(address));
         let gate = Gate {
             address,
             token: config.token.clone(),
             supervisor: config.supervisor.clone(),
             origins: config.origins.clone(),
+            sessions: self.shared.sessions.clone(),
+            clock: Arc::clone(&self.shared.clock),
         };
         let site = Site::new(Arc::clone(&self.shared), stop.clone());
         serve::serve(listener, routes::router(site, Door::Tcp(Arc::new(gate))), stop).await;

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{display, events, health, lists, payments, refunds};
+use super::{cashier, close, display, events, health, history, lists, login, payments, refunds, terminal};
 
 /// Every call of the API as OpenAPI.
 #[derive(OpenApi)]
@@ -23,11 +23,18 @@ use super::{display, events, health, lists, payments, refunds};
         refunds::request,
         refunds::show,
         refunds::acknowledge,
+        history::refunds,
+        history::journal,
         lists::attention,
         lists::lanes,
         lists::devices,
         display::post,
         events::events,
+        close::close,
+        terminal::terminal,
+        login::login,
+        login::code,
+        login::logout,
         health::healthz,
         health::readyz,
         health::metrics,
@@ -35,6 +42,8 @@ use super::{display, events, health, lists, payments, refunds};
         display::page,
         display::scenes,
         display::picture,
+        cashier::page,
+        cashier::asset,
     ),
     security(("token" = [])),
     modifiers(&Token),
@@ -47,7 +56,7 @@ impl utoipa::Modify for Token {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
             "the content of api.token_file, or of api.supervisor_token_file where a refund needs the supervisor; the \
-                 latter counts over the Unix socket too",
+                 latter counts over the Unix socket too. A page that signed in with POST /v1/login brings its session",
         ));
         document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme.build()));
     }

@@ -122,6 +122,7 @@ async fn follow(site: &Site, reference: PaymentRef, after: u64, wait: Duration) 
     ("open" = Option<bool>, Query, description = "only those with something left to do or to watch"),
     ("client_ref" = Option<String>, Query, description = "only the one with this name"),
     ("day" = Option<String>, Query, description = "only those of this day, year-month-day, midnight UTC+8"),
+    ("q" = Option<String>, Query, description = "only those with this in ref, client_ref, operator, description, out_trade_no, transaction_id, refund_ref or code_hint, in any case, or of this amount in major units; at most 64 characters"),
     ("limit" = Option<u32>, Query, description = "payments on the page, 1 to 200; 50 when left out"),
     ("before" = Option<String>, Query, description = "`next_before` of the page before"),
 ), responses(
@@ -129,7 +130,7 @@ async fn follow(site: &Site, reference: PaymentRef, after: u64, wait: Duration) 
     (status = 422, description = "parameters at fault", body = ProblemView, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(State(site): State<Site>, pairs: Pairs) -> Result<Json<PaymentPage>, Problem> {
-    let filter = query::list(pairs)?;
+    let filter = query::list(pairs, site.shared.config.facts.currency)?;
     let size = usize::try_from(filter.limit).unwrap_or(usize::MAX);
     let one_more = Filter { limit: filter.limit.saturating_add(1), ..filter };
     let found = site.shared.readers.read(move |reader| {

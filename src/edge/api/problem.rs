@@ -70,6 +70,12 @@ pub enum Kind {
     WrongHost,
     /// A web page that the shop has not allowed.
     WrongOrigin,
+    /// Neither a code that is still good nor a token.
+    LoginRefused,
+    /// Only over the Unix socket.
+    SocketOnly,
+    /// There is no TCP door for a browser.
+    NoPage,
     /// No such route.
     NoSuchRoute,
     /// The route knows other methods.
@@ -131,6 +137,9 @@ impl Kind {
             Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "The token is missing or wrong", false),
             Self::WrongHost => (S::MISDIRECTED_REQUEST, "wrong_host", "The Host is not this terminal", false),
             Self::WrongOrigin => (S::FORBIDDEN, "wrong_origin", "The web page may not ask", false),
+            Self::LoginRefused => (S::FORBIDDEN, "login_refused", "The code or token is not good", false),
+            Self::SocketOnly => (S::FORBIDDEN, "socket_only", "The call is for the Unix socket", false),
+            Self::NoPage => (S::CONFLICT, "no_page", "There is no door for a browser", false),
             Self::NoSuchRoute => (S::NOT_FOUND, "no_such_route", "There is no such call", false),
             Self::WrongMethod => (S::METHOD_NOT_ALLOWED, "wrong_method", "The call has another method", false),
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too_large", "The request is too large", false),

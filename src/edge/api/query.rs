@@ -5,10 +5,11 @@ use std::time::Duration;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 
+use super::ask::not_a_code;
 use super::fields::Fields;
 use super::problem::{Kind, Problem};
-use crate::ledger::Filter;
-use crate::words::Day;
+use crate::ledger::{Filter, Search};
+use crate::words::{Currency, Day, Money};
 
 /// A query string as axum hands it over.
 pub(super) type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
@@ -18,6 +19,8 @@ const WAIT_MAX: u64 = 60;
 /// Payments on a page when the request does not say, and at most.
 const PAGE: u32 = 50;
 const PAGE_MAX: u32 = 200;
+/// Characters of what is searched for: the longest name there is.
+const SEARCH_MAX: usize = 64;
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +39,16 @@ pub(super) fn look(pairs: Pairs) -> Result<Look, Problem> {
     Ok(Look { wait: Duration::from_secs(wait.unwrap_or(0)), after: after.unwrap_or(0) })
 }
 
-/// Reads `?open=&client_ref=&day=&limit=&before=`.
-pub(super) fn list(pairs: Pairs) -> Result<Filter, Problem> {
+/// Reads `?day=`.
+pub(super) fn day(pairs: Pairs) -> Result<Option<Day>, Problem> {
+    let mut fields = fields(pairs)?;
+    let day = fields.parsed("day", |text| text.parse::<Day>().map_err(|error| error.to_string()));
+    fields.finish(&["day"])?;
+    Ok(day)
+}
+
+/// Reads `?open=&client_ref=&day=&q=&limit=&before=`. An amount that is searched for is one of `currency`.
+pub(super) fn list(pairs: Pairs, currency: Currency) -> Result<Filter, Problem> {
     let mut fields = fields(pairs)?;
     let open = fields.parsed("open", |text| match text {
         "true" => Ok(true),
@@ -48,7 +59,8 @@ pub(super) fn list(pairs: Pairs) -> Result<Filter, Problem> {
     let day = fields.parsed("day", |text| text.parse::<Day>().map_err(|error| error.to_string()));
     let limit = fields.parsed("limit", |text| whole(text, 1, u64::from(PAGE_MAX)));
     let before = fields.name("before");
-    fields.finish(&["open", "client_ref", "day", "limit", "before"])?;
+    let search = fields.parsed("q", |text| search(text, currency));
+    fields.finish(&["open", "client_ref", "day", "q", "limit", "before"])?;
     Ok(Filter {
         open: open.unwrap_or(false),
         client_ref,
@@ -56,7 +68,19 @@ pub(super) fn list(pairs: Pairs) -> Result<Filter, Problem> {
         to: day.map(Day::end),
         limit: limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(PAGE),
         before,
+        search,
     })
+}
+
+/// What somebody looks for: any piece of a name or a number, or an amount as people write it.
+fn search(text: &str, currency: Currency) -> Result<Search, String> {
+    not_a_code(text)?;
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > SEARCH_MAX || text.chars().any(char::is_control) {
+        return Err(format!("1 to {SEARCH_MAX} characters are needed, control characters not among them"));
+    }
+    let amount = Money::parse_major(&text.replace(',', ""), currency).ok();
+    Ok(Search { text: text.to_ascii_lowercase(), amount: amount.map(Money::minor) })
 }
 
 /// Reads `?after=`, which the header `Last-Event-ID` overrules: a browser keeps the address and moves the header on.
@@ -94,6 +118,10 @@ fn whole(text: &str, min: u64, max: u64) -> Result<u64, String> {
 mod tests {
     use super::*;
 
+    fn hkd() -> Currency {
+        "HKD".parse().expect("a currency")
+    }
+
     fn pairs(query: &str) -> Pairs {
         let uri = format!("/?{query}").parse().expect("a uri");
         Query::try_from_uri(&uri)
@@ -110,17 +138,30 @@ mod tests {
         for query in ["wait=61", "wait=-1", "wait=1.5", "wait=", "after=x", "wait=1&wait=1", "until=5", "wait=%31%00"] {
             assert_eq!(look(pairs(query)).expect_err(query).code(), "invalid", "{query}");
         }
-        for query in ["open=yes", "day=today", "limit=0", "limit=201", "before=%20", "client_ref=a%20b", "page=2"] {
-            assert_eq!(list(pairs(query)).expect_err(query).code(), "invalid", "{query}");
+        for query in
+            ["open=yes", "day=today", "limit=0", "limit=201", "before=%20", "client_ref=a%20b", "page=2", "q=", "q=%20"]
+        {
+            assert_eq!(list(pairs(query), hkd()).expect_err(query).code(), "invalid", "{query}");
         }
     }
 
     #[test]
     fn a_day_is_chinas() {
-        let filter = list(pairs("day=2026-11-21&open=true&limit=3")).expect("a filter");
+        let filter = list(pairs("day=2026-11-21&open=true&limit=3"), hkd()).expect("a filter");
         assert_eq!(filter.from.map(|at| at.to_string()), Some("2026-11-20T16:00:00.000Z".to_owned()));
         assert_eq!(filter.to.map(|at| at.to_string()), Some("2026-11-21T16:00:00.000Z".to_owned()));
         assert!(filter.open && filter.limit == 3);
+    }
+
+    #[test]
+    fn a_search_is_a_piece_of_text_and_perhaps_an_amount_but_never_a_code() {
+        let of = |query| list(pairs(query), hkd()).map(|filter| filter.search.expect("a search"));
+        let found = of("q=%201,234.50%20").expect("a search");
+        assert_eq!((found.text.as_str(), found.amount), ("1,234.50", Some(123_450)));
+        let found = of("q=T01-ABC").expect("a search");
+        assert_eq!((found.text.as_str(), found.amount), ("t01-abc", None));
+        let problem = of("q=134539517967681395").expect_err("a code");
+        assert!(!format!("{problem:?}").contains("134539517967681395"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::door::{self, Door};
 use super::problem::{Kind, Problem};
 use super::site::Site;
-use super::{display, events, health, lists, openapi, payments, refunds};
+use super::{cashier, close, display, events, health, history, lists, login, openapi, payments, refunds, terminal};
 
 /// A call of the API.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,8 @@ pub const ROUTES: &[Route] = &[
     locked("POST", "/v1/payments/{ref}/cancel", || post(payments::cancel)),
     locked("POST", "/v1/payments/{ref}/ack", || post(payments::acknowledge)),
     locked("POST", "/v1/payments/{ref}/refunds", || post(refunds::request)),
+    locked("GET", "/v1/payments/{ref}/refunds", || get(history::refunds)),
+    locked("GET", "/v1/payments/{ref}/journal", || get(history::journal)),
     locked("GET", "/v1/refunds/{refund_ref}", || get(refunds::show)),
     locked("POST", "/v1/refunds/{refund_ref}/ack", || post(refunds::acknowledge)),
     locked("GET", "/v1/attention", || get(lists::attention)),
@@ -35,6 +37,11 @@ pub const ROUTES: &[Route] = &[
     locked("POST", "/v1/lanes/{id}/display", || post(display::post)),
     locked("GET", "/v1/devices", || get(lists::devices)),
     locked("GET", "/v1/events", || get(events::events)),
+    locked("GET", "/v1/close", || get(close::close)),
+    locked("GET", "/v1/terminal", || get(terminal::terminal)),
+    open("POST", "/v1/login", || post(login::login)),
+    locked("POST", "/v1/login/code", || post(login::code)),
+    locked("POST", "/v1/logout", || post(login::logout)),
     open("GET", "/healthz", || get(health::healthz)),
     open("GET", "/readyz", || get(health::readyz)),
     locked("GET", "/metrics", || get(health::metrics)),
@@ -42,6 +49,8 @@ pub const ROUTES: &[Route] = &[
     open("GET", "/display/{lane}", || get(display::page)),
     open("GET", "/display/{lane}/events", || get(display::scenes)),
     open("GET", "/display/{lane}/picture", || get(display::picture)),
+    open("GET", "/cashier/{lane}", || get(cashier::page)),
+    open("GET", "/assets/{file}", || get(cashier::asset)),
 ];
 
 /// All of it behind `door`.

@@ -1,17 +1,20 @@
 //! What every handler leans on: the till's desk, the ledger's readers, and the way to ask either.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce, watch};
 
 use super::problem::{Kind, Problem};
 use super::readers::{ReadError, Readers};
 use super::view::PaymentView;
 use super::{ApiConfig, Clock};
+use crate::edge::cashier::Cashier;
 use crate::edge::desk::{Desk, DeskError};
 use crate::edge::display::page::Page;
 use crate::edge::metrics::Metrics;
+use crate::edge::sessions::Sessions;
 use crate::ledger::PaymentRow;
 use crate::payment::MoneyState;
 use crate::till::Refusal;
@@ -32,6 +35,11 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) readers: Arc<Readers>,
     pub(super) page: Page,
+    pub(super) cashier: Cashier,
+    /// Those of the TCP door; without a token there is none.
+    pub(super) sessions: Option<Arc<Sessions>>,
+    /// Where the TCP door is, once it is open.
+    pub(super) address: SetOnce<SocketAddr>,
 }
 
 /// One listener's view of it.

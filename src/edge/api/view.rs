@@ -255,6 +255,9 @@ pub struct RefundView {
     pub err_code_des: Option<String>,
     /// What it means and what to do, in the terminal's language.
     pub advice: String,
+    /// The advice's name, for a POS with words of its own.
+    #[schema(example = "failed.REFUNDCLOSE")]
+    pub advice_key: &'static str,
     /// What to do next.
     pub next: NextView,
     /// Somebody has seen how it ended.
@@ -299,6 +302,7 @@ impl RefundView {
             err_code: some(code),
             err_code_des: some(refusal.map_or("", |refusal| refusal.text())),
             advice: texts::refund(record.state.word(), code, language),
+            advice_key: texts::refund_key(record.state.word(), code),
             next: NextView { action: row.next_action.word(), at: row.next_at.as_ref().map(WallTime::to_string) },
             acked: row.acked_at.is_some(),
             created_at: facts.created_at.to_string(),

@@ -50,6 +50,15 @@ impl Role {
     }
 }
 
+impl Role {
+    /// What another command of the product prints, run beside the daemon with its configuration.
+    pub(super) fn says(&self, command: &str, config: &Path) -> std::io::Result<String> {
+        let mut asked = Command::new(&self.program);
+        let asked = asked.args(&self.first).arg(command).arg("--config").arg(config).stderr(Stdio::null()).output()?;
+        Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
+    }
+}
+
 impl Daemon {
     /// Ends it as a power cut would: SIGKILL.
     pub(super) fn kill(&mut self) -> std::io::Result<()> {

@@ -82,6 +82,7 @@ async fn play(shop: &mut Shop) -> anyhow::Result<()> {
     tell("\nThe shop stays open. Type an amount such as 12.50 to begin a sale, then a payment code to scan it:");
     tell("18 digits from 10 to 15; digits 3 to 6 choose what happens (shroff-sim gateway --help lists it), the rest");
     tell("must be new each time: 130000000000000001 pays at once, 130101000000000002 has no money. Ctrl-D ends it.");
+    tell(&format!("Or sell from the cashier page, and scan the codes here:\n  {}", shop.cashier_link()?));
     let (lines, mut typed) = tokio::sync::mpsc::channel::<String>(1);
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {

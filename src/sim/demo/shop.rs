@@ -159,6 +159,11 @@ impl Shop {
         format!("http://{}/display/1", self.api)
     }
 
+    /// The link that opens the cashier page, good once.
+    pub(super) fn cashier_link(&self) -> std::io::Result<String> {
+        self.role.says("cashier", &self.path("config.toml"))
+    }
+
     /// The end of the daemon's log.
     pub(super) fn last_words(&self) -> String {
         let log = std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The local API as programs meet it: real sockets, real till, real ledger.
 
+mod cashier;
 mod display;
 mod door;
 mod payments;

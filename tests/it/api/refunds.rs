@@ -94,6 +94,7 @@ fn a_part_goes_back_and_the_payment_says_so() {
         "operator",
         "supervised",
         "advice",
+        "advice_key",
         "next",
         "acked",
         "created_at",

@@ -2,6 +2,7 @@
 
 mod backup;
 mod bundle;
+mod cashier;
 mod close;
 pub(crate) mod counter;
 mod doctor;

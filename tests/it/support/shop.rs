@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use shroff::edge::api::{Api, ApiConfig};
+use shroff::edge::api::{Api, ApiConfig, TerminalFacts};
 use shroff::edge::desk::{Accepted, Board, Desk, DeviceView, INBOX, Input};
 use shroff::edge::display::Front;
 use shroff::edge::metrics::Metrics;
@@ -92,6 +92,14 @@ impl Shop {
             front: Front::default(),
             lanes,
             ledger,
+            sessions: None,
+            facts: TerminalFacts {
+                terminal: "T01".parse().expect("a terminal"),
+                store_name: "Dining Hall".to_owned(),
+                currency: "HKD".parse().expect("a currency"),
+                amount_max: 5_000_000,
+                operator_max: Some(OPERATOR_MAX),
+            },
         };
         let desk = Desk::new(inbox.clone(), boards, device_list);
         let api_clock = Arc::clone(&clock);

@@ -1,0 +1,397 @@
+// The counter: an amount is keyed in, the payment is followed to its end, and the next customer comes.
+//
+// A payment gets its name (client_ref) and stands in this tab's memory before it is sent. Whatever happens then (a double
+// click, a lost answer, a reload) the same name is asked for again, and the terminal knows it is the same payment.
+
+import { Lost, get, post } from "./api.js";
+import { dialog, el, icon, say } from "./dom.js";
+import * as money from "./money.js";
+import { acknowledge, draw, explain, isAlarmed, isOurs, look, memory, operator, shop, trouble } from "./shop.js";
+import { cashier, notice, t } from "./texts.js";
+import * as when from "./when.js";
+
+const INSIST = 30_000; // ms a request is sent again by itself; after that somebody may have given up
+const AGAIN = 1000; // ms between
+const GLANCE = 800; // ms a result stands before a key can put it away
+const CODE_LIKE = 15; // digits in one go that no amount has: a scanner types
+const SCANNER_REST = 600; // ms after which a scanner has stopped typing
+
+const LOOKS = {
+  armed: "show", submitting: "wait", customer_paying: "confirm", verifying: "wait", paid: "paid", partially_refunded: "paid",
+  refunded: "back", declined: "failed", reversing: "back", reversed: "back", canceled: "ended", expired: "ended",
+  needs_attention: "help",
+};
+/// What a payment's state looks like.
+export const lookOf = (state) => LOOKS[state] ?? "help";
+
+let entry = "", flood = 0, quietUntil = 0, fault = "";
+let pending = null; // what was asked for and not answered
+let stage = null; // { payment, since, said }
+let following = null; // the AbortController of the long poll
+let parts = {}; // the elements that change
+let redraw = () => {};
+let asking = false;
+
+/// The payment on the stage, if there is one.
+export const onStage = () => stage?.payment.ref;
+
+const currency = () => shop.terminal.currency;
+
+// ---------------------------------------------------------------------------------------------------- asking for it
+
+async function charge() {
+  if (pending || stage || asking || !shop.connected) return;
+  const amount = money.parse(entry, currency());
+  if (!amount) return refuse(t("enter-amount"));
+  if (amount > shop.terminal.amount_max) return refuse(tooLarge());
+  const kept = memory.get(`ask-${shop.lane}`);
+  const client_ref = kept?.amount === amount ? kept.client_ref : draw("web");
+  pending = { client_ref, amount, lane: shop.lane, currency: currency(), began: Date.now() };
+  if (operator()) pending.operator = operator();
+  memory.set(`ask-${shop.lane}`, pending);
+  await send();
+}
+
+async function send() {
+  asking = true;
+  fault = "";
+  redraw();
+  const { began, ...body } = pending;
+  while (pending) {
+    try {
+      settle(await post("/v1/payments", body));
+    } catch (error) {
+      const uncertain = error instanceof Lost || error.status === 503 || error.status === 408;
+      if (!uncertain) {
+        forget();
+        refuse(error.code === "lane_busy" ? "" : explain(error));
+        await look();
+      } else if (Date.now() - began > INSIST) {
+        // Nothing is charged by a payment that waits for a code; it is asked for under the same name when somebody
+        // presses the key again.
+        pending = null;
+        refuse(t("problem-lost"));
+      } else {
+        fault = t("asking-again");
+        redraw();
+        await new Promise((done) => setTimeout(done, AGAIN));
+      }
+    }
+  }
+  asking = false;
+  redraw();
+}
+
+function settle(payment) {
+  forget();
+  entry = "";
+  fault = "";
+  memory.set(`mine-${shop.lane}`, payment.ref);
+  show(payment);
+  look();
+}
+
+function forget() {
+  pending = null;
+  memory.drop(`ask-${shop.lane}`);
+}
+
+function refuse(text) {
+  fault = text;
+  redraw();
+}
+
+const tooLarge = () => t("too-large", { max: money.form(shop.terminal.amount_max, currency()) });
+
+/// Finds what this tab had begun before it was loaded anew.
+export async function recover() {
+  const kept = memory.get(`ask-${shop.lane}`);
+  if (kept) {
+    const { payments } = await get(`/v1/payments?client_ref=${encodeURIComponent(kept.client_ref)}`);
+    if (payments.length) return settle(payments[0]);
+    entry = typed(kept.amount);
+    fault = t("not-accepted");
+  }
+  const mine = memory.get(`mine-${shop.lane}`) ?? shop.view?.ref;
+  if (!mine || stage) return;
+  const payment = await get(`/v1/payments/${mine}`).catch(() => null);
+  // One that ended while nobody looked is shown, if it was begun on a page and nobody has put it away.
+  if (payment && (!payment.final || (isOurs(payment) && !payment.acked && payment.money === "taken"))) show(payment);
+  else if (payment?.ref === memory.get(`mine-${shop.lane}`) && !payment.acked) show(payment);
+}
+
+const typed = (minor) => money.digits(minor, currency()).replaceAll(",", "").replace(/\.0+$/, "");
+
+// ------------------------------------------------------------------------------------------------------ following it
+
+function show(payment) {
+  const same = stage?.payment.ref === payment.ref;
+  if (same && payment.seq < stage.payment.seq) return;
+  if (!same || stage.payment.state !== payment.state) {
+    stage = { payment, since: performance.now(), said: same ? stage.said : "" };
+  } else {
+    stage.payment = payment;
+  }
+  if (payment.acked && payment.final) return leave();
+  if (!same) follow(payment.ref);
+  redraw();
+}
+
+async function follow(ref) {
+  following?.abort();
+  const mine = new AbortController();
+  following = mine;
+  while (!mine.signal.aborted && stage?.payment.ref === ref && !stage.payment.final) {
+    try {
+      if (document.hidden) await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+      const payment = await get(`/v1/payments/${ref}?wait=25&after=${stage.payment.seq}`, { wait: 25, signal: mine.signal });
+      if (!mine.signal.aborted) show(payment);
+    } catch (error) {
+      if (mine.signal.aborted || error.status === 401) return;
+      await new Promise((done) => setTimeout(done, AGAIN));
+    }
+  }
+}
+
+/// The terminal was looked at: another tab or a POS may have begun or ended something on this lane.
+export async function update(moved) {
+  const view = shop.view;
+  if (!view || !shop.connected || asking) return redraw();
+  const other = view.ref && !view.free && view.ref !== stage?.payment.ref;
+  if (other && (!stage || stage.payment.final || stage.payment.state === "needs_attention")) {
+    const payment = await get(`/v1/payments/${view.ref}`).catch(() => null);
+    if (payment && !payment.final && !asking) show(payment);
+  } else if (stage && moved) {
+    const payment = await get(`/v1/payments/${stage.payment.ref}`).catch(() => null);
+    if (payment && stage?.payment.ref === payment.ref) show(payment);
+  }
+  redraw();
+}
+
+function leave() {
+  following?.abort();
+  memory.drop(`mine-${shop.lane}`);
+  stage = null;
+  fault = "";
+  redraw();
+  parts.heading?.focus({ preventScroll: true });
+}
+
+/// The result was seen.
+function next() {
+  if (!stage || performance.now() - stage.since < GLANCE) return;
+  const { payment } = stage;
+  if (!payment.final && payment.state !== "needs_attention") return;
+  // What fails here stands under "attention" until somebody closes it, and so does an alarm: the next customer is no
+  // reason to forget it.
+  if (payment.final && isOurs(payment) && !isAlarmed(payment.ref)) acknowledge(`/v1/payments/${payment.ref}/ack`).catch(() => {}).then(look);
+  leave();
+}
+
+const cancellable = (payment) => !payment.final && !["reversing", "needs_attention"].includes(payment.state);
+
+async function cancel() {
+  const payment = stage?.payment;
+  if (!payment || !cancellable(payment)) return;
+  if (payment.state !== "armed" && !(await sure())) return;
+  try {
+    show(await post(`/v1/payments/${payment.ref}/cancel`));
+  } catch (error) {
+    if (error.code === "already_final") show(await get(`/v1/payments/${payment.ref}`));
+    else refuse(explain(error));
+  }
+}
+
+function sure() {
+  return new Promise((done) => {
+    const answer = (yes) => () => { done(yes); box.close(); };
+    const keep = el("button", { class: "main", onclick: answer(false) }, t("keep-waiting"));
+    const box = dialog(t("cancel-title"), el("p", {}, t("cancel-sent")),
+      el("div", { class: "buttons" }, el("button", { class: "danger", onclick: answer(true) }, t("cancel-yes")), keep));
+    box.addEventListener("close", () => done(false));
+    keep.focus();
+  });
+}
+
+// ------------------------------------------------------------------------------------------------------ keying it in
+
+function press(key) {
+  if (stage || pending || asking) return;
+  const places = money.decimals(currency());
+  if (performance.now() < quietUntil) {
+    quietUntil = performance.now() + SCANNER_REST;
+    return;
+  }
+  fault = "";
+  if (/^\d+$/.test(key)) {
+    flood += key.length;
+    if (flood >= CODE_LIKE) {
+      // A scanner that types into the page: no digit of its code stays here.
+      clear();
+      quietUntil = performance.now() + SCANNER_REST;
+      return refuse(notice({ key: "not-armed", text: "" }));
+    }
+    const [whole, part] = entry.split(".");
+    if (part !== undefined && part.length + key.length > places) return redraw();
+    if (part === undefined && whole.length + key.length > 12) return redraw();
+    entry = (entry + key).replace(/^0+(?=\d)/, "");
+  } else if (key === ".") {
+    if (places && !entry.includes(".")) entry = `${entry || "0"}.`;
+  } else if (key === "back") {
+    entry = entry.slice(0, -1);
+    flood = 0;
+  } else if (key === "clear") {
+    clear();
+  }
+  redraw();
+}
+
+function clear() {
+  entry = "";
+  flood = 0;
+}
+
+/// The key that was meant, whatever input method is on.
+function meant(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey) return null;
+  const numbered = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
+  if ((event.key === "Process" || event.isComposing) && numbered && !event.shiftKey) return numbered[1];
+  if (event.code === "NumpadDecimal") return ".";
+  const key = event.key.normalize("NFKC");
+  if (/^[\d.]$/.test(key)) return key;
+  return { "。": ".", Backspace: "back", Delete: "clear", Escape: "clear", Enter: "enter" }[key] ?? null;
+}
+
+/// Keys that reach no other element. Enter on a button is the button's own.
+export function onKey(event) {
+  if (document.querySelector("dialog[open]") || event.target.closest("input, select, textarea")) return;
+  const key = meant(event);
+  if (!key || (key === "enter" && event.target.closest("button, a, summary"))) return;
+  if (stage) {
+    if (key === "enter" && !event.repeat) next();
+    else if (key === "clear" && event.key === "Escape" && !event.repeat) cancel();
+    else return;
+  } else if (key === "enter") {
+    if (!event.repeat && performance.now() >= quietUntil) charge();
+  } else {
+    press(key);
+  }
+  event.preventDefault();
+}
+
+// -------------------------------------------------------------------------------------------------------- showing it
+
+/// Builds the view.
+export function mount(place) {
+  const keys = ["7", "8", "9", "4", "5", "6", "1", "2", "3", "0", "00", "."];
+  // A finger or a mouse takes the keyboard nowhere: Enter goes on meaning "take the payment".
+  const stay = (event) => event.preventDefault();
+  const keypad = el("div", { class: "keypad", onmousedown: stay, role: "group", "aria-label": t("keypad") },
+    keys.map((key) => (key === "." && !money.decimals(currency())
+      ? el("span", {})
+      : el("button", { type: "button", class: "key", "aria-label": key === "." ? t("key-point") : null, onclick: () => press(key) }, key))));
+  parts = {
+    heading: el("h1", { tabindex: "-1" }, t("amount")),
+    unit: el("span", { class: "unit" }, currency()),
+    digits: el("output", { id: "entry", "aria-live": "polite", "aria-labelledby": "amount-label entry" }),
+    fault: el("p", { class: "fault", role: "alert" }),
+    hint: el("p", { class: "hint" }),
+    charge: el("button", { type: "button", class: "main charge", id: "charge", onclick: charge }),
+    back: el("button", { type: "button", class: "key soft", "aria-label": t("key-back"), onclick: () => press("back") }, icon("back_key")),
+    clear: el("button", { type: "button", class: "key soft", onclick: () => press("clear") }, t("key-clear")),
+    keypad: el("section", { class: "till", "aria-label": t("nav-sell") }),
+    stage: el("section", { class: "stage", id: "stage", tabindex: "-1" }),
+    sign: el("div", { class: "sign" }),
+    title: el("h1", { id: "stage-title" }),
+    total: el("p", { class: "total" }),
+    text: el("p", { class: "text" }),
+    aside: el("p", { class: "aside", role: "status" }),
+    left: el("p", { class: "left", role: "timer", "aria-live": "off" }),
+    names: el("p", { class: "names" }),
+    buttons: el("div", { class: "buttons" }),
+  };
+  parts.heading.id = "amount-label";
+  parts.keypad.append(
+    el("div", { class: "amount" },
+      parts.heading, el("p", { class: "echo" }, parts.unit, parts.digits), parts.fault, parts.hint, parts.charge),
+    el("div", { class: "pad" }, keypad, el("div", { class: "side", onmousedown: stay }, parts.back, parts.clear)));
+  parts.live = el("div", { class: "said", "aria-live": "assertive" }, parts.title, parts.total, parts.text);
+  parts.stage.append(parts.sign, parts.live, parts.aside, parts.left, parts.buttons, parts.names);
+  parts.next = el("button", { type: "button", class: "main", id: "next", onclick: next }, t("next-customer"));
+  parts.cancel = el("button", { type: "button", class: "quiet", id: "cancel", onclick: cancel }, t("cancel"));
+  parts.details = el("a", { class: "button quiet", id: "details" }, t("details"));
+  parts.buttons.append(parts.next, parts.cancel, parts.details);
+  place.replaceChildren(parts.keypad, parts.stage);
+  redraw = paint;
+  paint();
+}
+
+export function unmount() {
+  parts = {};
+  redraw = () => {};
+}
+
+function paint() {
+  if (!parts.stage) return;
+  parts.keypad.hidden = Boolean(stage);
+  parts.stage.hidden = !stage;
+  if (stage) paintStage();
+  else paintKeypad();
+}
+
+function paintKeypad() {
+  const amount = money.parse(entry, currency());
+  const over = amount !== null && amount > shop.terminal.amount_max;
+  say(parts.digits, entry ? money.echo(entry) : money.digits(0, currency()));
+  parts.digits.classList.toggle("empty", !entry);
+  parts.digits.classList.toggle("long", entry.length > 8);
+  say(parts.fault, over ? tooLarge() : fault);
+  say(parts.hint, over || fault ? "" : t(entry ? "hint-charge" : "hint-type"));
+  const ready = Boolean(amount) && !over;
+  say(parts.charge, pending || asking ? t("sending") : ready ? t("charge", { amount: money.form(amount, currency()) }) : t("charge-empty"));
+  parts.charge.disabled = !ready || Boolean(pending) || asking || !shop.connected;
+  parts.charge.classList.toggle("busy", Boolean(pending) || asking);
+}
+
+function paintStage() {
+  const { payment } = stage;
+  const { state } = payment;
+  const look = lookOf(state);
+  if (parts.stage.dataset.ref !== payment.ref || parts.stage.dataset.state !== state) {
+    parts.sign.replaceChildren(icon(look));
+    parts.stage.dataset.ref = payment.ref;
+    parts.stage.dataset.state = state;
+    parts.stage.dataset.look = look;
+  }
+  const again = state === "armed" && payment.last_decline;
+  say(parts.title, t(again ? "state-again" : `state-${state}`));
+  say(parts.total, money.form(payment.amount, payment.currency));
+  say(parts.text, cashier(payment.cashier));
+  say(parts.aside, asideOf(payment));
+  const at = ["armed", "customer_paying"].includes(state) ? payment.next.at : null;
+  const seconds = at ? when.left(at) : 0;
+  say(parts.left, seconds > 0 ? t(state === "armed" ? "left-scan" : "left-confirm", { time: when.clock(seconds) }) : "");
+  const done = payment.final || state === "needs_attention";
+  parts.next.hidden = !done;
+  parts.cancel.hidden = !cancellable(payment);
+  parts.details.hidden = !done;
+  parts.details.href = `#/payments/${payment.ref}`;
+  say(parts.names, isOurs(payment) ? "" : t("from-pos", { name: payment.client_ref }));
+  if (done && stage.said !== state) {
+    stage.said = state;
+    parts.stage.focus({ preventScroll: true });
+  }
+}
+
+/// What the cashier must know beside the payment: a scan that was no payment code, or a scanner that is away.
+function asideOf(payment) {
+  if (fault) return fault;
+  if (payment.state !== "armed") return "";
+  const seen = shop.view?.last_notice;
+  if (seen && shop.view.ref === payment.ref && Date.parse(seen.at) >= Date.parse(shop.view.since)) return notice(seen);
+  const gone = shop.troubles.find((it) => it.code === "scanner_gone");
+  if (gone) return trouble(gone);
+  return shop.view && shop.view.scanners_connected === 0 ? t("no-scanner") : "";
+}
+
+setInterval(() => { if (stage && parts.stage) paintStage(); }, 250);
