@@ -116,17 +116,19 @@ fn lock(path: &Path) -> Result<Lock, LedgerError> {
 
 fn keep(db: &Connection, kept: &Kept, at: WallTime) -> Result<(), LedgerError> {
     let json = |value: serde_json::Result<String>| value.map_err(|error| LedgerError::Damaged(error.to_string()));
+    // What came in over the API may say anything; a number that SQLite cannot hold is no reason to stop the till.
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     db.prepare_cached(KEEP)?.execute(params![
         kept.day.to_string(),
         at.millis(),
         kept.payments,
         kept.refunds,
         kept.complete,
-        kept.wrong,
-        kept.look,
-        kept.explained,
-        kept.unlisted,
-        kept.agreed,
+        count(kept.wrong),
+        count(kept.look),
+        count(kept.explained),
+        count(kept.unlisted),
+        count(kept.agreed),
         json(serde_json::to_string(&kept.totals))?,
         json(serde_json::to_string(&kept.statements))?,
         json(serde_json::to_string(&kept.terminals))?,

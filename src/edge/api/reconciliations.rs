@@ -9,6 +9,7 @@ use super::problem::{Kind, Problem, ProblemView};
 use super::query::{self, Pairs};
 use super::site::Site;
 use crate::reconcile::Kept;
+use crate::words::Day;
 
 /// Keeps what the comparison of one day with WeChat's statement came to, as `shroff reconcile` sends it. It moves no
 /// money. Safe to repeat: the last comparison of a day counts.
@@ -26,6 +27,9 @@ pub(super) async fn keep(State(site): State<Site>, pairs: Pairs, request: Reques
             "the request is what `shroff reconcile` of the same version sends, and nothing else",
         )
     })?;
+    if kept.day > Day::of(site.now().wall) {
+        return Err(Problem::new(Kind::Malformed, "that day has not begun by this terminal's clock"));
+    }
     match site.ask(site.shared.desk.reconciled(kept)).await? {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(refusal) => Err(Problem::from(refusal)),

@@ -150,6 +150,17 @@ fn the_running_daemon_keeps_it_and_close_says_so() {
         let refused = counter.api().post("/v1/reconciliations", body);
         assert_eq!((refused.status, &refused.json()["code"]), (400, &"malformed".into()), "{body}: {}", refused.body);
     }
+    let whole = |day: &str, wrong: u64| {
+        format!(
+            r#"{{"day":"{day}","payments":true,"refunds":true,"complete":true,"wrong":{wrong},"look":0,"explained":0,
+            "unlisted":0,"agreed":0,"totals":[],"statements":[],"terminals":[]}}"#
+        )
+    };
+    assert_eq!(counter.api().post("/v1/reconciliations", &whole("2999-01-01", 0)).status, 400);
+    // A number that no ledger can hold stops nobody.
+    assert_eq!(counter.api().post("/v1/reconciliations", &whole("2020-01-01", u64::MAX)).status, 204);
+    assert_eq!(kept(&counter.path("ledger.sqlite"), "2020-01-01").expect("kept").kept.wrong, i64::MAX.unsigned_abs());
+    assert_eq!(counter.api().post("/v1/reconciliations", &whole("2020-01-01", 1)).status, 204);
     // The daemon that wrote it is gone: now the command does.
     counter.kill_daemon();
     let before = kept(&counter.path("ledger.sqlite"), &day).expect("kept").at;
