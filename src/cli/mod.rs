@@ -6,10 +6,11 @@ mod backup;
 mod bundle;
 mod cancel;
 mod cashier;
-mod close;
+pub mod close;
 mod completions;
 mod config;
 mod devices;
+mod display;
 mod doctor;
 mod exit;
 mod follow;
@@ -43,6 +44,7 @@ use clap::{Parser, Subcommand};
 pub use exit::Exit;
 
 use crate::config::DEFAULT_PATH;
+use crate::edge::clock::Clock;
 
 /// A cashier terminal for WeChat Pay Quick Pay that knows where the money is.
 #[derive(Debug, Parser)]
@@ -78,8 +80,11 @@ enum Command {
     Cashier(cashier::CashierArgs),
     /// List what a person must look at
     Attention(attention::AttentionArgs),
-    /// List what could be a scanner, with the lines that name it in the configuration
+    /// List what could be a scanner or a serial display, with the lines that name it in the configuration
     Devices(devices::DevicesArgs),
+    /// Try customer displays, or clear them
+    #[command(subcommand)]
+    Display(display::DisplayCommand),
     /// Show what a scanner sends and what shroff makes of it
     Scan(scan::ScanArgs),
     /// Compare WeChat's statements with the ledgers, and explain every difference
@@ -141,6 +146,7 @@ struct Json {
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let path = args.config.as_path();
+    let now = || Clock::start().wall();
     let outcome = match args.command {
         Command::Serve(args) => serve::run(path, &args),
         Command::Setup(args) => setup::run(path, &args),
@@ -152,10 +158,11 @@ pub fn run(args: Args) -> Exit {
         Command::Cashier(args) => cashier::run(path, &args),
         Command::Attention(args) => attention::run(path, &args),
         Command::Devices(args) => devices::run(&args),
+        Command::Display(command) => display::run(path, &command),
         Command::Scan(args) => scan::run(&args),
-        Command::Reconcile(args) => reconcile::run(path, &args),
+        Command::Reconcile(args) => reconcile::run(path, &args, now()),
         Command::Resolve(args) => resolve::run(path, &args),
-        Command::Close(args) => close::run(path, &args),
+        Command::Close(args) => close::run(path, &args, now()),
         Command::Statement(args) => statement::run(path, &args),
         Command::Settlements(args) => settlements::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),

@@ -1,5 +1,6 @@
 //! Floor 5: the daemon. Wires the till to the world, and ends when told to, or when the ledger fails.
 
+mod displays;
 mod doors;
 mod notices;
 mod reload;
@@ -31,6 +32,7 @@ use crate::payment::answer::{RefundAnswer, ReverseAnswer};
 use crate::payment::{Answer, Heard};
 use crate::till::{Outgoing, Settings, Till};
 use crate::words::{OutTradeNo, Secret, WallTime};
+use displays::Displays;
 pub(crate) use doors::{gateway, gateway_for_a_look, identity};
 use reload::Reload;
 pub(crate) use reload::Source;
@@ -102,16 +104,26 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     info!(unsettled = till.unsettled(), ledger = %config.ledger_path.display(), "the ledger is open");
 
     let (inbox, till_inbox) = sync_channel(INBOX);
-    let (board, board_reader) = watch::channel(Board::default());
+    // Whoever asks in the first moment is told of the lanes already.
+    let (board, board_reader) = watch::channel(Board {
+        seq: till.ledger().seq(),
+        lanes: till.lanes(),
+        unsettled: till.unsettled(),
+        open_refunds: till.open_refunds(),
+        ..Board::default()
+    });
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
-    let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?);
     if let Some(paper) = certificate(config) {
         metrics.certificate_until(paper.until);
     }
+    let (views, view_reader) = watch::channel(displays::views(&config.displays));
+    let views = Arc::new(views);
     let front = doors::front(config);
-    doors::displays(config, &board_reader, &front, clock, &metrics, runtime.handle())?;
-    let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views());
+    // Before the scanners: a keeper shares nothing with them, not even by accident.
+    let displays = Displays::start(config, &board_reader, &front, clock, &views, &metrics, runtime.handle());
+    let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &views, &board, &metrics)?);
+    let desk = Desk::new(inbox.clone(), board_reader.clone(), view_reader);
     let api_config = doors::api_config(config, front);
     let api = Api::new(api_config, desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
@@ -152,6 +164,7 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     }
     systemd::stopping();
     drop((doors, notices));
+    runtime.block_on(displays.stop());
     scanners.stop();
     runtime.shutdown_timeout(Duration::from_millis(200));
     Ok(outcome?)
@@ -188,6 +201,7 @@ pub(crate) fn harden() {
     }
 }
 
+/// What is told of the devices before any was looked for: scanners, then displays.
 fn runtime() -> Result<Runtime, ServeError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

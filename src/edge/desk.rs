@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokio::sync::{oneshot, watch};
 
 use crate::payment::{Heard, RefundNotice};
+use crate::reconcile::Kept;
 use crate::till::{CallId, LaneView, NewPayment, NewRefund, NoticeRefused, Refusal, Settings, Trouble};
 use crate::words::{AuthCode, LaneId, PaymentRef, RefundRef, Tick};
 
@@ -25,6 +26,8 @@ pub enum Input {
     Refund(Box<NewRefund>, oneshot::Sender<Result<bool, Refusal>>),
     /// Somebody has seen how a refund ended.
     AcknowledgeRefund(RefundRef, oneshot::Sender<Result<(), Refusal>>),
+    /// A day was compared with WeChat's statement.
+    Reconciled(Box<Kept>, oneshot::Sender<Result<(), Refusal>>),
     /// WeChat told by itself what became of a refund: whether that is new.
     RefundNotice(Box<RefundNotice>, oneshot::Sender<Result<bool, NoticeRefused>>),
     /// A scanner read a payment code.
@@ -94,12 +97,34 @@ pub struct Notice {
     pub at: Tick,
 }
 
-/// A scanner, as `GET /v1/devices` and health tell of it.
+/// What a device is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// It reads payment codes.
+    Scanner,
+    /// It shows customers what to do.
+    Display,
+}
+
+impl Role {
+    /// The stable word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Scanner => "scanner",
+            Self::Display => "display",
+        }
+    }
+}
+
+/// A scanner or a display, as `GET /v1/devices` and health tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceView {
     /// The lane it serves.
     pub lane: LaneId,
-    /// `serial`, `keyboard`, `hid-pos`.
+    /// What it is for.
+    pub role: Role,
+    /// `serial`, `keyboard`, `hid-pos`; `vfd`, `lcdproc`, `console`.
     pub kind: &'static str,
     /// How the configuration names it.
     pub device: String,
@@ -107,8 +132,16 @@ pub struct DeviceView {
     pub state: &'static str,
     /// What to do about it; empty when all is well.
     pub advice: String,
-    /// Complete scans since start, whatever they were.
+    /// Complete scans since start, whatever they were. A display makes none.
     pub scans: u64,
+}
+
+impl DeviceView {
+    /// Whether it is this and works.
+    #[must_use]
+    pub fn is_connected(&self, role: Role) -> bool {
+        self.role == role && self.state == "connected"
+    }
 }
 
 /// Why the till cannot be asked.
@@ -181,6 +214,14 @@ impl Desk {
         self.ask(|reply| Input::AcknowledgeRefund(reference, reply)).await
     }
 
+    /// Keeps what the comparison of a day came to.
+    ///
+    /// # Errors
+    /// As [`Desk::collect`]; the till refuses none.
+    pub async fn reconciled(&self, kept: Kept) -> Result<Result<(), Refusal>, DeskError> {
+        self.ask(|reply| Input::Reconciled(Box::new(kept), reply)).await
+    }
+
     /// Hands on a notification; true when it is new. It is on disk when this returns without an error.
     ///
     /// # Errors
@@ -195,10 +236,12 @@ impl Desk {
         self.board.clone()
     }
 
-    /// The scanners as they are now.
+    /// The scanners and then the displays, in the configuration's order, as they are now.
     #[must_use]
     pub fn devices(&self) -> Vec<DeviceView> {
-        self.devices.borrow().clone()
+        let mut devices = self.devices.borrow().clone();
+        devices.sort_by_key(|it| it.role);
+        devices
     }
 
     async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Result<T, DeskError> {

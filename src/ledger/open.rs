@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::chain::{Hash, ROOT};
 use super::error::LedgerError;
+use super::lock::Lock;
 use super::migrate;
 use super::restore::note;
 use super::standing::{go_on, remember, standing, was_further};
@@ -16,7 +17,8 @@ use crate::words::{Secret, TerminalId};
 /// Older versions can corrupt a WAL file that two connections write and checkpoint (SQLite, "The WAL-reset bug").
 const SQLITE_MIN: i32 = 3_051_003;
 /// Migrations, oldest first; the file's `user_version` counts those it has seen.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
 /// `O_NOFOLLOW` of Linux on every architecture we build for that has it at this value (x86-64, arm64 differ, so ask).
 const NOFOLLOW: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW;
 
@@ -46,7 +48,7 @@ pub struct Ledger {
     pub(super) commits_since_checkpoint: u32,
     went_back: bool,
     /// Held as long as the ledger is open; the kernel gives it back when the process dies.
-    lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl Ledger {
@@ -69,7 +71,7 @@ impl Ledger {
         Self::begin(Connection::open_in_memory()?, Path::new(":memory:"), birth, None)
     }
 
-    fn begin(mut db: Connection, path: &Path, birth: Birth, lock: Option<File>) -> Result<Self, LedgerError> {
+    fn begin(mut db: Connection, path: &Path, birth: Birth, lock: Option<Lock>) -> Result<Self, LedgerError> {
         fit_for_use(&db, lock.is_some())?;
         migrate::run(&mut db, |tx| {
             tx.execute(
@@ -142,7 +144,7 @@ impl Drop for Ledger {
 }
 
 /// Makes folder, file and lock with their modes, whatever the umask, and takes the lock.
-fn prepare(path: &Path) -> Result<File, LedgerError> {
+fn prepare(path: &Path) -> Result<Lock, LedgerError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.exists() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| explain(error, path))?;
@@ -156,16 +158,11 @@ fn prepare(path: &Path) -> Result<File, LedgerError> {
 }
 
 /// Takes the lock of the ledger at `path`.
-pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
+pub(super) fn lock(path: &Path) -> Result<Lock, LedgerError> {
     if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
         return Err(LedgerError::NotAFile(path.to_owned()));
     }
-    let lock = create(&beside(path, ".lock"), path)?;
-    lock.try_lock().map_err(|error| match error {
-        fs::TryLockError::WouldBlock => LedgerError::Locked(path.to_owned()),
-        fs::TryLockError::Error(error) => explain(error, path),
-    })?;
-    Ok(lock)
+    Lock::take(create(&beside(path, ".lock"), path)?, path)
 }
 
 /// Whether a process has the ledger at `path` open for writing.
@@ -211,7 +208,7 @@ pub(super) fn explain(error: std::io::Error, path: &Path) -> LedgerError {
 }
 
 /// Sets what the product rests on and reads it back: a failed switch to WAL leaves the old mode without an error.
-fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerError> {
+pub(super) fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(LedgerError::Unfit(format!("{} is too old, 3.51.3 is needed", rusqlite::version())));
     }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use shroff::ledger::{Birth, Finding, Ledger, Reader};
+use shroff::ledger::{Birth, Finding, Ledger, LedgerError, Movements, Reader, keep_reconciled_offline};
 use shroff::payment::answer::{RefundAnswer, RefundQueryAnswer, RefundReceipt};
 use shroff::payment::{Answer, Heard, Op, Policy, RefundState, State};
+use shroff::reconcile::{Book as _, Days, LedgerLine, Standing};
 use shroff::till::{NewRefund, Outgoing, Refusal, Settings, Till};
 use shroff::words::{Now, Secret, Tick, WallTime};
 
@@ -92,6 +93,23 @@ fn a_ledger_of_the_first_version_is_read_opened_verified_and_refunded_from() {
     assert!(reader.refund(&"one".parse().expect("a name")).expect("readable").is_none());
     let before = reader.payments(&shroff::ledger::Filter::default()).expect("readable");
     assert_eq!(before.len(), 4);
+    let day = shroff::words::Day::of(WallTime::from_millis(WRITTEN));
+    let paid = |path: &Path| {
+        let mut days = Days::default();
+        days.add(day, true, true);
+        let mut paid = 0;
+        let mut count = |line: &LedgerLine<&str>| paid += u32::from(line.standing == Standing::Done);
+        Movements::open(path).expect("readable").moved(&days, &mut count).expect("readable");
+        paid
+    };
+    let long_after = shroff::words::Day::of(WallTime::from_millis(WRITTEN + 70 * 86_400_000));
+    assert_eq!(reader.reconciled(day).expect("readable"), None);
+    assert_eq!(reader.unreconciled_days(long_after).expect("readable"), [day]);
+    let paid_before = paid(&path);
+    assert!(paid_before > 0);
+    std::fs::write(path.with_extension("sqlite.lock"), "").expect("a lock");
+    let refused = keep_reconciled_offline(&path, &[], at(0).wall).expect_err("an older schema");
+    assert!(refused.to_string().contains("the daemon brings it up to date"), "{refused}");
 
     let mut till = open(&path);
     let after = Reader::open(&path).expect("readable").payments(&shroff::ledger::Filter::default()).expect("readable");
@@ -102,6 +120,9 @@ fn a_ledger_of_the_first_version_is_read_opened_verified_and_refunded_from() {
             "nothing was changed by opening"
         );
     }
+    assert_eq!(paid(&path), paid_before);
+    assert_eq!(Reader::open(&path).expect("readable").unreconciled_days(long_after).expect("readable"), [day]);
+    assert!(matches!(keep_reconciled_offline(&path, &[], at(0).wall), Err(LedgerError::Locked(_))));
     assert_eq!(till.unsettled(), 1, "the one whose payer is at the prompt is still asked about");
     refunds(&mut till, "T01-K7Q2M9XB-00000001", "one", Some(1_000), 100);
     refunds(&mut till, "T01-K7Q2M9XB-00000003", "two", None, 400);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use shroff::edge::api::ROUTES;
-use shroff::edge::desk::DeviceView;
+use shroff::edge::desk::{DeviceView, Role};
 
 use crate::support::{Shop, TOKEN};
 
@@ -64,6 +64,7 @@ fn health_names_the_lane_without_a_scanner_and_devices_what_to_do() {
     assert_eq!(shop.tcp.get("/readyz").json()["status"], "ready");
     shop.devices(vec![DeviceView {
         lane: "2".parse().expect("a lane"),
+        role: Role::Scanner,
         kind: "serial",
         device: "/dev/ttyACM0".to_owned(),
         state: "gone",
@@ -109,12 +110,17 @@ fn the_document_describes_every_route_and_no_other() {
 }
 
 #[test]
-fn metrics_are_openmetrics() {
+fn metrics_are_openmetrics_for_whoever_accepts_it_and_the_older_text_for_everybody_else() {
     let shop = Shop::open(&["1"]);
     shop.metrics.attempt();
-    let answer = shop.unix.get("/metrics");
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+    let answer = shop.unix.ask("GET", "/metrics", &[("Accept", accept)], "");
     assert!(answer.head.contains("content-type: application/openmetrics-text"));
     assert!(answer.body.contains("shroff_attempts_total 1\n") && answer.body.ends_with("# EOF\n"));
+    let answer = shop.unix.get("/metrics");
+    assert!(answer.head.contains("content-type: text/plain; version=0.0.4"));
+    assert!(answer.body.contains("# TYPE shroff_attempts_total counter\nshroff_attempts_total 1\n"), "{}", answer.body);
+    assert!(answer.body.contains("shroff_ledger_disk_free_bytes ") && !answer.body.contains("# EOF"));
 }
 
 #[test]

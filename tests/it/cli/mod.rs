@@ -11,6 +11,8 @@ mod log;
 mod pay;
 mod plain;
 mod reconcile;
+mod reconcile_kept;
+mod reconcile_refunds;
 mod refund;
 mod resolve;
 mod scanners;
