@@ -220,6 +220,11 @@ impl Book for Pages {
         Ok(Vec::new())
     }
 
+    /// The file has none.
+    fn names(&self, _: &Days, _: &mut dyn FnMut(&str, &str, Money)) -> io::Result<()> {
+        Ok(())
+    }
+
     fn paid_twice(&self, _: &Days) -> io::Result<Vec<String>> {
         Ok(Vec::new())
     }

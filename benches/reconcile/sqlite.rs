@@ -32,18 +32,34 @@ pub(crate) fn write(path: &Path, seed: u64, payments: u64) {
                 ?3, ?4, ?5, ?6, 'CNY', '100000000', ?7, ?5)",
         )
         .unwrap();
-    for no in 0..payments {
+    let mut refund = tx
+        .prepare(
+            "INSERT INTO refunds (refund_ref, out_refund_no, payment, out_trade_no, transaction_id, amount, total, currency,
+                reason, operator, supervised, created_at, stage, leads_to, state, outcome, sends, asked, doubted, refused,
+                refused_class, err_code, err_code_des, accepted_at, refunded_at, open, next_action, updated_at, seq)
+             VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, 'CNY', 'wrong dish', '', 0, ?7, 'settled', '', 'refunded', 'refunded', 1, 1, 0,
+                '', '', '', '', ?7, ?7, 0, 'none', ?7, 1)",
+        )
+        .unwrap();
+    // A till numbers its payments as they come.
+    let mut order: Vec<u32> = (0..u32::try_from(payments).unwrap()).collect();
+    order.sort_by_cached_key(|no| payment(seed, u64::from(*no)).second);
+    for (place, no) in order.into_iter().map(u64::from).enumerate() {
         let it = payment(seed, no);
         if !it.is_here() {
             continue;
         }
         let at = begin + i64::try_from(it.second).unwrap() * 1000;
-        let name = format!("{}-K7Q2M9XB-{no:08}", it.terminal);
+        let name = format!("T01-K7Q2M9XB-{place:08}");
         sale.execute(params![name, format!("R-{no}"), it.amount, at - 4000, at]).unwrap();
         attempt
             .execute(params![it.order, name, format!("{}R", it.order), it.transaction, at, it.amount, at - 4000])
             .unwrap();
+        if let Some((amount, second)) = it.refund() {
+            let (number, at) = (format!("{}A", it.order), begin + i64::try_from(second).unwrap() * 1000);
+            refund.execute(params![number, name, it.order, it.transaction, amount, it.amount, at]).unwrap();
+        }
     }
-    drop((sale, attempt));
+    drop((sale, attempt, refund));
     tx.commit().unwrap();
 }

@@ -54,6 +54,11 @@ impl Payment {
     pub(crate) fn is_here(&self) -> bool {
         self.kind != Kind::OnlyThere
     }
+
+    /// How much of it went back, and when in seconds into the day.
+    pub(crate) fn refund(&self) -> Option<(u64, u64)> {
+        self.refunded.then(|| (self.amount / 2, (self.second + 3600).min(86_399)))
+    }
 }
 
 pub(crate) const DAY: &str = "2026-03-02";
@@ -134,8 +139,8 @@ pub(crate) fn write(folder: &Path, seed: u64, payments: u64) -> Planted {
         let at = clock(it.second);
         writeln!(here, "P,{order},,{transaction},{amount},CNY,{at},{terminal},{terminal}-K7Q2M9XB-{no:08}")
             .expect("a write");
-        if it.refunded {
-            let (back, at) = (amount / 2, clock((it.second + 3600).min(86_399)));
+        if let Some((back, second)) = it.refund() {
+            let at = clock(second);
             writeln!(here, "R,{order},{order}A,{transaction},{back},CNY,{at},{terminal},{terminal}-K7Q2M9XB-{no:08}")
                 .expect("a write");
         }

@@ -75,6 +75,14 @@ pub(super) fn explain(error: &anyhow::Error) -> Exit {
     code(error)
 }
 
+impl Exit {
+    /// The exit code of a command that failed so.
+    #[must_use]
+    pub fn of(error: &anyhow::Error) -> Self {
+        code(error)
+    }
+}
+
 fn code(error: &anyhow::Error) -> Exit {
     if error.is::<ConfigErrors>() {
         return Exit::Config;
@@ -162,11 +170,14 @@ fn of_download(error: &DownloadError) -> Exit {
 
 fn of_ledger(error: &LedgerError) -> Exit {
     match error {
-        LedgerError::Locked(_) => Exit::Later,
+        LedgerError::Locked(_) | LedgerError::Read(_) => Exit::Later,
         LedgerError::Denied(_) => Exit::Denied,
-        LedgerError::Damaged(_) | LedgerError::Newer { .. } | LedgerError::NotAFile(_) | LedgerError::Unfinished(_) => {
-            Exit::Data
-        }
+        LedgerError::Damaged(_)
+        | LedgerError::Newer { .. }
+        | LedgerError::Older { .. }
+        | LedgerError::Copy(_)
+        | LedgerError::NotAFile(_)
+        | LedgerError::Unfinished(_) => Exit::Data,
         LedgerError::Missing(_)
         | LedgerError::ReadOnly
         | LedgerError::Full

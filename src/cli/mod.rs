@@ -6,7 +6,7 @@ mod backup;
 mod bundle;
 mod cancel;
 mod cashier;
-mod close;
+pub mod close;
 mod completions;
 mod config;
 mod devices;
@@ -31,6 +31,7 @@ mod say;
 mod scan;
 mod serve;
 mod settlements;
+mod setup;
 mod show;
 mod shown;
 mod statement;
@@ -43,6 +44,7 @@ use clap::{Parser, Subcommand};
 pub use exit::Exit;
 
 use crate::config::DEFAULT_PATH;
+use crate::edge::clock::Clock;
 
 /// A cashier terminal for WeChat Pay Quick Pay that knows where the money is.
 #[derive(Debug, Parser)]
@@ -62,6 +64,8 @@ const EXIT_CODES: &str = "Exit codes: 0 fine; 1 not paid, differences or attenti
 enum Command {
     /// Run the daemon
     Serve(serve::ServeArgs),
+    /// Set the terminal up: configuration, keys, scanner, token, service
+    Setup(Box<setup::SetupArgs>),
     /// Take a payment and follow it to its end
     Pay(pay::PayArgs),
     /// List payments, newest first
@@ -142,8 +146,10 @@ struct Json {
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let path = args.config.as_path();
+    let now = || Clock::start().wall();
     let outcome = match args.command {
         Command::Serve(args) => serve::run(path, &args),
+        Command::Setup(args) => setup::run(path, &args),
         Command::Pay(args) => pay::run(path, &args),
         Command::Payments(args) => payments::run(path, &args),
         Command::Show(args) => show::run(path, &args),
@@ -154,9 +160,9 @@ pub fn run(args: Args) -> Exit {
         Command::Devices(args) => devices::run(&args),
         Command::Display(command) => display::run(path, &command),
         Command::Scan(args) => scan::run(&args),
-        Command::Reconcile(args) => reconcile::run(path, &args),
+        Command::Reconcile(args) => reconcile::run(path, &args, now()),
         Command::Resolve(args) => resolve::run(path, &args),
-        Command::Close(args) => close::run(path, &args),
+        Command::Close(args) => close::run(path, &args, now()),
         Command::Statement(args) => statement::run(path, &args),
         Command::Settlements(args) => settlements::run(path, &args),
         Command::Verify(args) => verify::run(path, &args),

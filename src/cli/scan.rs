@@ -68,7 +68,7 @@ struct Bytes(Vec<u8>);
 
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
     let sysfs = Sysfs::at(&args.sys, &args.dev);
-    let (device, kind) = choose(args, &sysfs)?;
+    let (device, kind) = choose(args.device.as_ref(), args.kind, &sysfs)?;
     let settings = settings(args, sysfs, device, kind)?;
     let clock = Clock::start();
     let mut watcher = Watcher { args, sent: Vec::new(), scans: 0, trouble: None };
@@ -90,15 +90,15 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
 }
 
 /// The device that is meant: the one that was named, or the only one there is.
-fn choose(args: &ScanArgs, sysfs: &Sysfs) -> anyhow::Result<(DeviceName, ScannerKind)> {
+pub(super) fn choose(
+    device: Option<&DeviceName>,
+    kind: Option<ScannerKind>,
+    sysfs: &Sysfs,
+) -> anyhow::Result<(DeviceName, ScannerKind)> {
     let all = sysfs.list();
-    let Some(device) = &args.device else {
-        let usable = |it: &&Seen| {
-            it.mode == Mode::Ready
-                && args.kind.is_none_or(|kind| kind == it.kind)
-                && (it.kind == ScannerKind::HidPos || it.usb.as_ref().is_some_and(UsbPiece::is_scanner))
-        };
-        let found: Vec<&Seen> = all.iter().filter(usable).collect();
+    let Some(device) = device else {
+        let found: Vec<&Seen> =
+            all.iter().filter(|it| is_scanner(it) && kind.is_none_or(|kind| kind == it.kind)).collect();
         return match found.as_slice() {
             [one] => Ok((name(one, &all, sysfs), one.kind)),
             [] => Err(exit::BadData(
@@ -112,7 +112,7 @@ fn choose(args: &ScanArgs, sysfs: &Sysfs) -> anyhow::Result<(DeviceName, Scanner
             }
         };
     };
-    if let Some(kind) = args.kind {
+    if let Some(kind) = kind {
         return Ok((device.clone(), kind));
     }
     let is_it = |it: &&Seen| match device {
@@ -130,6 +130,11 @@ fn choose(args: &ScanArgs, sysfs: &Sysfs) -> anyhow::Result<(DeviceName, Scanner
         return Err(exit::BadData(text).into());
     };
     Ok((device.clone(), kind))
+}
+
+/// Whether it can be read as a scanner as it is.
+pub(super) fn is_scanner(it: &Seen) -> bool {
+    it.mode == Mode::Ready && (it.kind == ScannerKind::HidPos || it.usb.as_ref().is_some_and(UsbPiece::is_scanner))
 }
 
 fn settings(args: &ScanArgs, sysfs: Sysfs, device: DeviceName, kind: ScannerKind) -> anyhow::Result<Settings> {

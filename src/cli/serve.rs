@@ -1,10 +1,10 @@
 //! `shroff serve`: the daemon.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Exit;
 use super::log::LogArgs;
-use crate::config::Config;
+use crate::daemon::Source;
 
 /// What `serve` is told.
 #[derive(Debug, clap::Args)]
@@ -15,8 +15,8 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(path: &Path, args: &ServeArgs) -> anyhow::Result<Exit> {
     args.log.listen()?;
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let config = Config::load(path, credentials.as_deref())?;
-    crate::daemon::serve(&config)?;
+    let source = Source::new(path);
+    let config = source.load()?;
+    crate::daemon::serve(&config, source)?;
     Ok(Exit::Fine)
 }

@@ -119,7 +119,7 @@ fn attempt(it: &Attempt) -> [String; 7] {
 }
 
 fn refund(view: &RefundView) -> serde_json::Result<[String; 8]> {
-    let it = Refund::read(&serde_json::to_value(view)?)?;
+    let it = Refund::of(view)?;
     let (total, created) = (it.total(), shop_time(&it.created_at));
     let because = it.err_code.unwrap_or_default();
     Ok([it.refund_ref, total, it.state, it.out_refund_no, created, it.operator, it.reason, because])

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::say;
-use crate::edge::api::view::PaymentView;
+use crate::edge::api::view::{PaymentView, RefundView};
 use crate::words::{Currency, Money};
 
 /// The API's payment object, as far as a command goes by it.
@@ -81,6 +81,14 @@ impl Refund {
     /// When it is none.
     pub(super) fn read(value: &Value) -> serde_json::Result<Self> {
         Self::deserialize(value)
+    }
+
+    /// The refund of a view: commands that read the ledger and such that ask the daemon show the same.
+    ///
+    /// # Errors
+    /// When the view is not what the API promises.
+    pub(super) fn of(view: &RefundView) -> serde_json::Result<Self> {
+        Self::read(&serde_json::to_value(view)?)
     }
 
     /// The amount with its currency: `HKD 12.00`.

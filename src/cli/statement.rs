@@ -39,7 +39,7 @@ pub(super) struct StatementArgs {
 }
 
 /// A statement is made from 9:00 and there from 10:00 of the next day (protocol 5.7).
-const THERE_AFTER: Duration = Duration::from_secs(10 * 60 * 60);
+pub(super) const THERE_AFTER: Duration = Duration::from_secs(10 * 60 * 60);
 
 /// What `--json` prints.
 #[derive(Serialize)]

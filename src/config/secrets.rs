@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -77,10 +77,8 @@ impl Secrets<'_> {
     fn find(&self, name: &str) -> Result<PathBuf, FileError> {
         let name = Path::new(name);
         let mut tried: Vec<PathBuf> = Vec::new();
-        let folders =
-            if name.is_absolute() { [None, Some(Path::new("/"))] } else { [self.credentials, Some(self.beside)] };
-        for folder in folders.into_iter().flatten() {
-            let path = folder.join(name);
+        let credential = self.credentials.and_then(|folder| Some(folder.join(credential(name)?)));
+        for path in credential.into_iter().chain([self.beside.join(name)]) {
             match fs::symlink_metadata(&path) {
                 Ok(_) => return Ok(path),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => tried.push(path),
@@ -95,6 +93,20 @@ impl Secrets<'_> {
         let Some(folder) = self.credentials.and_then(|folder| fs::canonicalize(folder).ok()) else { return false };
         fs::canonicalize(path).is_ok_and(|path| path.starts_with(folder))
     }
+}
+
+/// The credential that `LoadCredential=keys:/etc/shroff/keys` makes of the file `keys/v2.key`: systemd hands out a folder as
+/// one credential a file, and writes an underscore where a slash was. None for a name that leads elsewhere.
+fn credential(name: &Path) -> Option<String> {
+    let mut parts = Vec::new();
+    for part in name.components() {
+        match part {
+            Component::Normal(part) => parts.push(part.to_str()?),
+            Component::CurDir => {}
+            Component::Prefix(_) | Component::RootDir | Component::ParentDir => return None,
+        }
+    }
+    Some(parts.join("_")).filter(|name| !name.is_empty())
 }
 
 /// File names have a dot and are short; keys have none and are not.
@@ -178,6 +190,21 @@ mod tests {
         assert_eq!(both.secret("v2.key").expect("reads").expose(), b"credential");
         let one = Secrets { credentials: None, ..both };
         assert_eq!(one.secret("v2.key").expect("reads").expose(), b"beside");
+    }
+
+    #[test]
+    fn a_folder_of_credentials_is_found_by_the_names_systemd_gives_its_files() {
+        let (beside, credentials) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        fs::create_dir(beside.path().join("keys")).expect("a folder");
+        write(&beside.path().join("keys/v2.key"), "beside", 0o600);
+        let both = Secrets { beside: beside.path(), credentials: Some(credentials.path()) };
+        assert_eq!(both.secret("keys/v2.key").expect("reads").expose(), b"beside");
+        write(&credentials.path().join("keys_v2.key"), "credential", 0o440);
+        for name in ["keys/v2.key", "./keys/v2.key"] {
+            assert_eq!(both.secret(name).expect("reads").expose(), b"credential", "{name}");
+        }
+        write(&credentials.path().join("v2.key"), "of another", 0o440);
+        assert_eq!(both.secret("keys/../keys/v2.key").expect("reads").expose(), b"beside");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The doors of the daemon: the gateway behind it, the API's sockets in front, systemd beside it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -202,7 +202,8 @@ fn bind_unix(path: &Path) -> Result<UnixListener, String> {
         Err(_) => {}
     }
     let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
-    if let Some(group) = group_id(POS_GROUP)
+    let has = path.symlink_metadata().map_err(|error| error.to_string())?.gid();
+    if let Some(group) = group_id(POS_GROUP).filter(|group| *group != has)
         && let Err(error) = std::os::unix::fs::chown(path, None, Some(group))
     {
         warn!(%error, group = POS_GROUP, "the API's socket stays with the daemon's own group");
@@ -226,30 +227,5 @@ pub(super) async fn stop_signal() {
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
-    }
-}
-
-/// Tells systemd that payments can be taken.
-pub(super) fn ready() {
-    notify(&[sd_notify::NotifyState::Ready]);
-    info!("ready");
-}
-
-/// Feeds the watchdog; called by the till's own loop.
-pub(super) fn alive() {
-    notify(&[sd_notify::NotifyState::Watchdog]);
-}
-
-/// Tells systemd that this is the end.
-pub(super) fn stopping() {
-    notify(&[sd_notify::NotifyState::Stopping]);
-}
-
-/// Without systemd there is nobody to tell, and that is no fault.
-fn notify(state: &[sd_notify::NotifyState<'_>]) {
-    if std::env::var_os("NOTIFY_SOCKET").is_some()
-        && let Err(error) = sd_notify::notify(state)
-    {
-        warn!(%error, "systemd cannot be told");
     }
 }

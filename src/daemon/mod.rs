@@ -3,8 +3,10 @@
 mod displays;
 mod doors;
 mod notices;
+mod reload;
 mod resolve;
 mod scanners;
+mod systemd;
 mod till_thread;
 
 use std::path::Path;
@@ -13,6 +15,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -20,7 +23,7 @@ use crate::config::{Config, GatewayApi};
 use crate::dialect::{KeyError, Paper};
 use crate::edge::api::Api;
 use crate::edge::clock::Clock;
-use crate::edge::desk::{Board, Desk, DeviceView, INBOX, Input};
+use crate::edge::desk::{Board, Desk, INBOX, Input};
 use crate::edge::dice::Dice;
 use crate::edge::gateway::{Doubt, Exchange, Gateway, GatewayError};
 use crate::edge::metrics::Metrics;
@@ -31,6 +34,8 @@ use crate::till::{Outgoing, Settings, Till};
 use crate::words::{OutTradeNo, Secret, WallTime};
 use displays::Displays;
 pub(crate) use doors::{gateway, gateway_for_a_look, identity};
+use reload::Reload;
+pub(crate) use reload::Source;
 pub(crate) use resolve::resolve;
 use scanners::Scanners;
 use till_thread::Hands;
@@ -83,13 +88,14 @@ pub enum ServeError {
     System(#[source] std::io::Error),
 }
 
-/// Runs the daemon until SIGTERM or SIGINT.
+/// Runs the daemon until SIGTERM or SIGINT. SIGHUP reads the configuration again from `source`.
 ///
 /// # Errors
 /// When it cannot start, or the ledger failed while it ran.
-pub fn serve(config: &Config) -> Result<(), ServeError> {
+pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     harden();
     let clock = Clock::start();
+    systemd::starting("opening the ledger");
     let ledger = open_ledger(config)?;
     let gateway = Arc::new(gateway(config, clock)?);
     let runtime = runtime()?;
@@ -98,19 +104,24 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     info!(unsettled = till.unsettled(), ledger = %config.ledger_path.display(), "the ledger is open");
 
     let (inbox, till_inbox) = sync_channel(INBOX);
-    let (board, board_reader) = watch::channel(Board::default());
+    // Whoever asks in the first moment is told of the lanes already.
+    let (board, board_reader) = watch::channel(Board {
+        seq: till.ledger().seq(),
+        lanes: till.lanes(),
+        unsettled: till.unsettled(),
+        open_refunds: till.open_refunds(),
+        ..Board::default()
+    });
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
+    let front = doors::front(config);
+    // Before the scanners: a keeper shares nothing with them, not even by accident.
+    let displays = Displays::start(config, &board_reader, &front, clock, &metrics, runtime.handle());
+    let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?);
     if let Some(paper) = certificate(config) {
         metrics.certificate_until(paper.until);
     }
-    let (views, view_reader) = watch::channel(views(config));
-    let views = Arc::new(views);
-    let front = doors::front(config);
-    // Before the scanners: a keeper shares nothing with them, not even by accident.
-    let displays = Displays::start(config, &board_reader, &front, clock, &views, &metrics, runtime.handle());
-    let scanners = Scanners::start(&config.scanners, clock, &inbox, &views, &board, &metrics)?;
-    let desk = Desk::new(inbox.clone(), board_reader, view_reader);
+    let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views()).with_displays(displays.views());
     let api_config = doors::api_config(config, front);
     let api = Api::new(api_config, desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
@@ -123,7 +134,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     });
 
     board.send_modify(|board| board.wrong_clock = wrong_clock(clock.wall(), &config.ledger_path));
-    doors::ready();
+    attend(&runtime, source, &scanners, &inbox, board_reader)?;
+    systemd::ready();
     reach(runtime.handle(), &gateway, &board, &metrics);
     if gateway.has_keys() {
         runtime.spawn(keep_keys_fresh(Arc::clone(&gateway)));
@@ -138,7 +150,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         },
         board: &board,
         alive: &|| {
-            doors::alive();
+            systemd::alive();
             scanners.look_after(clock.tick());
         },
         metrics: &metrics,
@@ -148,12 +160,35 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     if outcome.is_err() {
         runtime.block_on(async { tokio::time::sleep(FAREWELL).await });
     }
-    doors::stopping();
+    systemd::stopping();
     drop((doors, notices));
     runtime.block_on(displays.stop());
     scanners.stop();
     runtime.shutdown_timeout(Duration::from_millis(200));
     Ok(outcome?)
+}
+
+/// Attends to systemd: reloads when it is asked to, and keeps the status line.
+fn attend(
+    runtime: &Runtime,
+    source: Source,
+    scanners: &Arc<Scanners>,
+    inbox: &SyncSender<Input>,
+    board: watch::Receiver<Board>,
+) -> Result<(), ServeError> {
+    let (refused, refusals) = watch::channel(None);
+    if systemd::is_there() {
+        runtime.spawn(systemd::keep_status(board, scanners.views(), refusals));
+    }
+    // Caught from here on: by itself a hangup would end the process.
+    let hangup = runtime.block_on(async { signal(SignalKind::hangup()) }).map_err(ServeError::System)?;
+    let Ok(rows) = source.rows() else {
+        warn!("the configuration was taken away while it was read; it cannot be reloaded");
+        return Ok(());
+    };
+    let reload = Reload { source, rows, scanners: Arc::clone(scanners), inbox: inbox.clone(), refused };
+    runtime.spawn(reload.serve(hangup));
+    Ok(())
 }
 
 /// Files are ours alone whatever the umask was, and no core holds a key.
@@ -162,11 +197,6 @@ pub(crate) fn harden() {
     if rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).is_err() {
         warn!("a core of this process could hold keys: the kernel refused to forbid it");
     }
-}
-
-/// What is told of the devices before any was looked for: scanners, then displays.
-fn views(config: &Config) -> Vec<DeviceView> {
-    config.scanners.iter().map(scanners::view).chain(config.displays.iter().filter_map(displays::view)).collect()
 }
 
 fn runtime() -> Result<Runtime, ServeError> {

@@ -1,6 +1,7 @@
 //! The scanners: their threads, and what health tells of them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,7 +26,19 @@ const HELD_UP: Duration = Duration::from_secs(3);
 
 /// All scanners of the terminal.
 pub(super) struct Scanners {
-    by_lane: BTreeMap<LaneId, Vec<(Arc<Post>, ScannerHandle)>>,
+    wiring: Wiring,
+    by_lane: Mutex<ByLane>,
+}
+
+type ByLane = BTreeMap<LaneId, Vec<(Arc<Post>, ScannerHandle)>>;
+
+/// What every scanner is connected to.
+struct Wiring {
+    clock: Clock,
+    inbox: SyncSender<Input>,
+    views: Arc<watch::Sender<Vec<DeviceView>>>,
+    news: Arc<watch::Sender<Board>>,
+    metrics: Arc<Metrics>,
 }
 
 /// What is told of one scanner, and where.
@@ -39,6 +52,8 @@ struct Post {
     news: Arc<watch::Sender<Board>>,
     metrics: Arc<Metrics>,
     condition: Mutex<Condition>,
+    /// The configuration names it no more: what it still says is about a place that another one has.
+    retired: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -51,39 +66,42 @@ struct Condition {
 }
 
 impl Scanners {
-    /// Starts a thread for each; a device that is not there is waited for. Their views are the first of `views`.
+    /// Starts a thread for each; a device that is not there is waited for.
     pub(super) fn start(
         wanted: &[Scanner],
         clock: Clock,
         inbox: &SyncSender<Input>,
-        views: &Arc<watch::Sender<Vec<DeviceView>>>,
         news: &Arc<watch::Sender<Board>>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ServeError> {
-        let mut by_lane: BTreeMap<LaneId, Vec<_>> = BTreeMap::new();
-        for (index, scanner) in wanted.iter().enumerate() {
-            let health = Health::Gone { why: NOT_SEEN.to_owned() };
-            let post = Arc::new(Post {
-                index,
-                lane: scanner.lane.clone(),
-                device: scanner.settings.device.to_string(),
-                inbox: inbox.clone(),
-                views: Arc::clone(views),
-                news: Arc::clone(news),
-                metrics: Arc::clone(metrics),
-                condition: Mutex::new(Condition { health, held_up: false, told: "", flow: Flow::default() }),
-            });
-            let (id, lane, settings) = (ScannerId::new(index), scanner.lane.clone(), scanner.settings.clone());
-            let theirs = Arc::clone(&post);
-            let handle = scanner::start(id, lane, settings, move || clock.tick(), move |event| theirs.tell(event));
-            by_lane.entry(scanner.lane.clone()).or_default().push((post, handle.map_err(ServeError::System)?));
-        }
-        Ok(Self { by_lane })
+        let (views, _) = watch::channel(wanted.iter().map(view).collect());
+        let (inbox, views) = (inbox.clone(), Arc::new(views));
+        let wiring = Wiring { clock, inbox, views, news: Arc::clone(news), metrics: Arc::clone(metrics) };
+        let by_lane = wiring.connect(wanted)?;
+        Ok(Self { wiring, by_lane: Mutex::new(by_lane) })
+    }
+
+    /// What health tells.
+    pub(super) fn views(&self) -> watch::Receiver<Vec<DeviceView>> {
+        self.wiring.views.subscribe()
+    }
+
+    /// Lets go of all, and reads these from now on. For about a second nothing is read; a payment that waits goes on
+    /// waiting.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub(super) fn replace(&self, wanted: &[Scanner]) -> Result<(), ServeError> {
+        self.stop();
+        self.wiring.views.send_replace(wanted.iter().map(view).collect());
+        let new = self.wiring.connect(wanted)?;
+        *self.lanes() = new;
+        Ok(())
     }
 
     /// Throws away what was scanned on `lane` before it waited for a code.
     pub(super) fn drain(&self, lane: &LaneId, now: Tick) {
-        for (post, scanner) in self.by_lane.get(lane).into_iter().flatten() {
+        for (post, scanner) in self.lanes().get(lane).into_iter().flatten() {
             post.condition().flow = Flow::default();
             scanner.drain(now);
         }
@@ -91,25 +109,57 @@ impl Scanners {
 
     /// Notices threads that do not come by at their devices any more.
     pub(super) fn look_after(&self, now: Tick) {
-        for (post, scanner) in self.by_lane.values().flatten() {
+        for (post, scanner) in self.lanes().values().flatten() {
             post.held_up(now.since(scanner.alive()) > HELD_UP);
         }
     }
 
     /// Ends all threads.
-    pub(super) fn stop(self) {
-        let all: Vec<_> = self.by_lane.into_values().flatten().map(|(_, scanner)| scanner).collect();
-        all.iter().for_each(ScannerHandle::stop);
-        for scanner in all {
+    pub(super) fn stop(&self) {
+        let all: Vec<_> = std::mem::take(&mut *self.lanes()).into_values().flatten().collect();
+        for (post, scanner) in &all {
+            post.retired.store(true, Ordering::Release);
+            post.metrics.scanner_up(&post.lane, &post.device, false);
+            scanner.stop();
+        }
+        for (_, scanner) in all {
             if !scanner.join(LAST_READ) {
-                info!("a scanner's thread ends with the process");
+                info!("a scanner's thread ends by itself");
             }
         }
     }
+
+    fn lanes(&self) -> MutexGuard<'_, ByLane> {
+        self.by_lane.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// What is told of a scanner before it was looked for.
-pub(super) fn view(scanner: &Scanner) -> DeviceView {
+impl Wiring {
+    fn connect(&self, wanted: &[Scanner]) -> Result<ByLane, ServeError> {
+        let mut by_lane = ByLane::new();
+        for (index, scanner) in wanted.iter().enumerate() {
+            let health = Health::Gone { why: NOT_SEEN.to_owned() };
+            let post = Arc::new(Post {
+                index,
+                lane: scanner.lane.clone(),
+                device: scanner.settings.device.to_string(),
+                inbox: self.inbox.clone(),
+                views: Arc::clone(&self.views),
+                news: Arc::clone(&self.news),
+                metrics: Arc::clone(&self.metrics),
+                condition: Mutex::new(Condition { health, held_up: false, told: "", flow: Flow::default() }),
+                retired: AtomicBool::new(false),
+            });
+            let (id, lane, settings) = (ScannerId::new(index), scanner.lane.clone(), scanner.settings.clone());
+            let (theirs, clock) = (Arc::clone(&post), self.clock);
+            let handle = scanner::start(id, lane, settings, move || clock.tick(), move |event| theirs.tell(event));
+            by_lane.entry(scanner.lane.clone()).or_default().push((post, handle.map_err(ServeError::System)?));
+        }
+        Ok(by_lane)
+    }
+}
+
+fn view(scanner: &Scanner) -> DeviceView {
     DeviceView {
         lane: scanner.lane.clone(),
         role: Role::Scanner,
@@ -124,6 +174,9 @@ pub(super) fn view(scanner: &Scanner) -> DeviceView {
 impl Post {
     /// Passes on what the scanner tells. A full inbox holds the scanner's thread back, never the till.
     fn tell(&self, event: ScanEvent) {
+        if self.retired.load(Ordering::Acquire) {
+            return;
+        }
         match event {
             ScanEvent::Health { health, .. } => {
                 self.condition().health = health;

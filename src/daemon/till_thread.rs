@@ -152,6 +152,10 @@ impl Loop<'_> {
                 self.publish();
                 let _gone = reply.send(answer);
             }
+            Input::Reconciled(kept, reply) => {
+                self.till.keep_reconciled(&kept, now)?;
+                let _gone = reply.send(Ok(()));
+            }
             Input::RefundNotice(notice, reply) => {
                 let answer = self.till.notice(&notice, now)?;
                 let answer = answer.map(|noticed| {
@@ -165,6 +169,7 @@ impl Loop<'_> {
                 let out = self.till.hear(id, &heard, sent, now)?;
                 self.release(out);
             }
+            Input::Adopt(settings) => self.till.adopt(*settings),
             Input::Stop => self.stopping = Some(now.tick),
         }
         Ok(())

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use tokio::sync::{oneshot, watch};
 
 use crate::payment::{Heard, RefundNotice};
-use crate::till::{CallId, LaneView, NewPayment, NewRefund, NoticeRefused, Refusal, Trouble};
+use crate::reconcile::Kept;
+use crate::till::{CallId, LaneView, NewPayment, NewRefund, NoticeRefused, Refusal, Settings, Trouble};
 use crate::words::{AuthCode, LaneId, PaymentRef, RefundRef, Tick};
 
 /// Inputs that may wait for the till: a burst of scans, answers and requests. More means that the disk hangs, and then
@@ -25,6 +26,8 @@ pub enum Input {
     Refund(Box<NewRefund>, oneshot::Sender<Result<bool, Refusal>>),
     /// Somebody has seen how a refund ended.
     AcknowledgeRefund(RefundRef, oneshot::Sender<Result<(), Refusal>>),
+    /// A day was compared with WeChat's statement.
+    Reconciled(Box<Kept>, oneshot::Sender<Result<(), Refusal>>),
     /// WeChat told by itself what became of a refund: whether that is new.
     RefundNotice(Box<RefundNotice>, oneshot::Sender<Result<bool, NoticeRefused>>),
     /// A scanner read a payment code.
@@ -45,6 +48,8 @@ pub enum Input {
         /// When its first byte may have left.
         sent: Option<Tick>,
     },
+    /// The shop has changed what may change while payments are open.
+    Adopt(Box<Settings>),
     /// Stop arming and end.
     Stop,
 }
@@ -155,7 +160,8 @@ pub enum DeskError {
 pub struct Desk {
     inbox: std::sync::mpsc::SyncSender<Input>,
     board: watch::Receiver<Board>,
-    devices: watch::Receiver<Vec<DeviceView>>,
+    scanners: watch::Receiver<Vec<DeviceView>>,
+    displays: watch::Receiver<Vec<DeviceView>>,
 }
 
 impl Desk {
@@ -164,9 +170,15 @@ impl Desk {
     pub fn new(
         inbox: std::sync::mpsc::SyncSender<Input>,
         board: watch::Receiver<Board>,
-        devices: watch::Receiver<Vec<DeviceView>>,
+        scanners: watch::Receiver<Vec<DeviceView>>,
     ) -> Self {
-        Self { inbox, board, devices }
+        Self { inbox, board, scanners, displays: watch::channel(Vec::new()).1 }
+    }
+
+    /// Knows these displays, too.
+    #[must_use]
+    pub fn with_displays(self, displays: watch::Receiver<Vec<DeviceView>>) -> Self {
+        Self { displays, ..self }
     }
 
     /// Asks for a payment.
@@ -209,6 +221,14 @@ impl Desk {
         self.ask(|reply| Input::AcknowledgeRefund(reference, reply)).await
     }
 
+    /// Keeps what the comparison of a day came to.
+    ///
+    /// # Errors
+    /// As [`Desk::collect`]; the till refuses none.
+    pub async fn reconciled(&self, kept: Kept) -> Result<Result<(), Refusal>, DeskError> {
+        self.ask(|reply| Input::Reconciled(Box::new(kept), reply)).await
+    }
+
     /// Hands on a notification; true when it is new. It is on disk when this returns without an error.
     ///
     /// # Errors
@@ -226,7 +246,9 @@ impl Desk {
     /// The scanners and then the displays, in the configuration's order, as they are now.
     #[must_use]
     pub fn devices(&self) -> Vec<DeviceView> {
-        self.devices.borrow().clone()
+        let mut all = self.scanners.borrow().clone();
+        all.extend(self.displays.borrow().iter().cloned());
+        all
     }
 
     async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Result<T, DeskError> {

@@ -18,6 +18,26 @@ pub enum LedgerError {
         /// Ours.
         known: i64,
     },
+    /// It was written by an older program.
+    #[error(
+        "the ledger {path} has schema {found}, this program writes {known}; the daemon brings it up to date when it starts"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// No daemon has ever written it where it is.
+    #[error("the ledger {0} is a copy: no daemon has written it there")]
+    Copy(PathBuf),
+    /// Readers keep it open while it is to be brought up to date.
+    #[error(
+        "the ledger {0} cannot be brought up to date while another program reads it; end that one, it is tried again"
+    )]
+    Read(PathBuf),
     /// There is no such file.
     #[error("there is no ledger at {0}; the daemon makes one when it first starts")]
     Missing(PathBuf),

@@ -10,25 +10,25 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::error::LedgerError;
+use super::moved_refunds as refunds;
 use super::read::Reader;
+use super::refunds::knows_refunds;
 use crate::reconcile::{Book, Days, LedgerLine, Standing, What};
 use crate::words::{Currency, Day, Money, WallTime};
 
-/// Payments that were taken in a span of time, by WeChat's clock where it told, and else by ours. Their amounts are in
-/// the payments, which are walked along beside them: looking each up takes twice as long.
+/// Payments that were taken in a span of time, by WeChat's clock where it told, and else by ours: from an index that has
+/// all of it. Their amounts are in the payments, which are walked along beside them: looking each up takes longer.
 const PAID: &str = "
-SELECT a.out_trade_no, a.payment, COALESCE(a.paid_at, a.updated_at), a.transaction_id
-FROM attempts a
-WHERE a.outcome = 'paid' AND (a.paid_at >= ?1 AND a.paid_at < ?2
-    OR a.paid_at IS NULL AND a.updated_at >= ?1 AND a.updated_at < ?2)
-ORDER BY a.out_trade_no";
+SELECT out_trade_no, payment, coalesce(paid_at, updated_at), transaction_id FROM attempts
+WHERE outcome = 'paid' AND coalesce(paid_at, updated_at) >= ?1 AND coalesce(paid_at, updated_at) < ?2
+ORDER BY coalesce(paid_at, updated_at), out_trade_no";
 const AMOUNTS: &str = "SELECT ref, amount, currency FROM payments WHERE ref >= ?1 ORDER BY ref";
 /// The same payments again, from one of them on.
 const PAID_FROM: &str = "
-SELECT a.out_trade_no FROM attempts a
-WHERE a.out_trade_no >= ?3 AND a.outcome = 'paid' AND (a.paid_at >= ?1 AND a.paid_at < ?2
-    OR a.paid_at IS NULL AND a.updated_at >= ?1 AND a.updated_at < ?2)
-ORDER BY a.out_trade_no LIMIT ?4";
+SELECT out_trade_no FROM attempts
+WHERE outcome = 'paid' AND coalesce(paid_at, updated_at) >= ?1 AND coalesce(paid_at, updated_at) < ?2
+    AND (coalesce(paid_at, updated_at) > ?1 OR out_trade_no >= ?3)
+ORDER BY coalesce(paid_at, updated_at), out_trade_no LIMIT ?4";
 
 /// Attempts that were begun in a span of time and are not settled. Such a payment is open, and there is an index of those.
 const OPEN: &str = "
@@ -48,12 +48,20 @@ SELECT a.out_trade_no, p.amount, p.currency,
     a.no, a.refund_no, a.created_at, a.outcome, a.state, p.ref, p.client_ref
 FROM attempts a JOIN payments p ON p.ref = a.payment WHERE a.payment = ?1 ORDER BY a.no";
 
+/// The POS's names of payments that were taken in a span of time and not all given back.
+const NAMES: &str = "
+SELECT p.client_ref, p.amount, p.currency, a.out_trade_no
+FROM attempts a CROSS JOIN payments p ON p.ref = a.payment
+WHERE a.outcome = 'paid' AND coalesce(a.paid_at, a.updated_at) >= ?1 AND coalesce(a.paid_at, a.updated_at) < ?2
+    AND p.refunded < p.amount
+ORDER BY coalesce(a.paid_at, a.updated_at), a.out_trade_no";
+
 /// No payment is taken with two codes, by the laws; a ledger that says so was altered, or the laws have a hole.
 const PAID_TWICE: &str = "
-SELECT DISTINCT again.payment FROM (SELECT payment FROM attempts WHERE no > 1) again
+SELECT DISTINCT again.payment FROM (SELECT payment FROM attempts WHERE outcome = 'paid' AND no > 1) again
 WHERE (SELECT COUNT(*) FROM attempts a WHERE a.payment = again.payment AND a.outcome = 'paid') > 1
     AND EXISTS (SELECT 1 FROM attempts a WHERE a.payment = again.payment AND a.outcome = 'paid'
-        AND COALESCE(a.paid_at, a.updated_at) >= ?1 AND COALESCE(a.paid_at, a.updated_at) < ?2)
+        AND coalesce(a.paid_at, a.updated_at) >= ?1 AND coalesce(a.paid_at, a.updated_at) < ?2)
 ORDER BY again.payment";
 
 /// Payments between two marks.
@@ -67,6 +75,8 @@ pub struct Movements {
     reader: Reader,
     mark: String,
     terminal: String,
+    /// The ledger of an older program has none.
+    has_refunds: bool,
     marks: RefCell<Marks>,
 }
 
@@ -75,10 +85,20 @@ pub struct Movements {
 struct Marks {
     /// The days that were scanned.
     days: Option<Days>,
-    /// Place, span of time, and order.
-    marks: Vec<(u32, (WallTime, WallTime), String)>,
+    marks: Vec<Mark>,
     /// How many payments there were.
     paid: u32,
+}
+
+/// Where a payment stands.
+#[derive(Clone, Debug)]
+struct Mark {
+    place: u32,
+    /// When it was paid.
+    at: WallTime,
+    /// Where its span of time ends.
+    until: WallTime,
+    order: String,
 }
 
 impl Movements {
@@ -100,7 +120,8 @@ impl Movements {
             .query_row("SELECT ref FROM payments ORDER BY ref DESC LIMIT 1", [], |row| row.get(0))
             .optional()?;
         let terminal = name.as_deref().and_then(|name| name.split('-').next()).unwrap_or_default().to_owned();
-        Ok(Self { reader, mark, terminal, marks: RefCell::default() })
+        let has_refunds = knows_refunds(reader.db())?;
+        Ok(Self { reader, mark, terminal, has_refunds, marks: RefCell::default() })
     }
 
     /// What was drawn when the ledger was born: a copy has the same.
@@ -119,23 +140,28 @@ impl Movements {
         self.reader.db()
     }
 
-    fn all(&self, sql: &str, name: &str) -> Result<Vec<LedgerLine>, LedgerError> {
+    fn all(
+        &self,
+        sql: &str,
+        name: &str,
+        line: fn(&Row<'_>) -> Result<LedgerLine, LedgerError>,
+    ) -> Result<Vec<LedgerLine>, LedgerError> {
         let mut statement = self.db().prepare_cached(sql)?;
         let mut rows = statement.query([name])?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next()? {
-            lines.push(whole(row)?);
+            lines.push(line(row)?);
         }
         Ok(lines)
     }
 
-    /// Payments that were taken within `span`, in the order of their numbers.
+    /// Payments that were taken within `span`, in the order in which they were taken.
     fn paid(&self, span: (WallTime, WallTime), each: &mut dyn FnMut(&LedgerLine<&str>)) -> Result<(), LedgerError> {
         let mut paid = self.db().prepare_cached(PAID)?;
         let mut amounts = self.db().prepare_cached(AMOUNTS)?;
         let mut attempts = paid.query(params![span.0.millis(), span.1.millis()])?;
         attempts.advance()?;
-        // Both are numbered by one counter, so that the next payment is mostly the next one.
+        // Payments are numbered as they come, so that the next one is mostly near.
         'look_up: while let Some(attempt) = attempts.get() {
             let mut payments = amounts.query([text(attempt, 1)?])?;
             payments.advance()?;
@@ -168,15 +194,14 @@ impl Movements {
         each: &mut dyn FnMut(&str) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         let marks = self.marks.borrow();
-        let before = |place: u32| marks.marks.partition_point(|(it, ..)| *it <= place).checked_sub(1);
+        let before = |place: u32| marks.marks.partition_point(|it| it.place <= place).checked_sub(1);
         for near in places.chunk_by(|one, next| before(*one) == before(*next)) {
             let (Some(first), Some(last)) = (near.first(), near.last()) else { continue };
-            let Some((mut place, span, order)) = before(*first).and_then(|at| marks.marks.get(at)).cloned() else {
-                continue;
-            };
+            let Some(mark) = before(*first).and_then(|at| marks.marks.get(at)) else { continue };
+            let mut place = mark.place;
             let limit = last.saturating_sub(place).saturating_add(1);
             let mut statement = self.db().prepare_cached(PAID_FROM)?;
-            let mut rows = statement.query(params![span.0.millis(), span.1.millis(), order, limit])?;
+            let mut rows = statement.query(params![mark.at.millis(), mark.until.millis(), mark.order, limit])?;
             let mut wanted = near.iter().peekable();
             while let Some(row) = rows.next()? {
                 if wanted.next_if(|it| **it == place).is_some() {
@@ -188,20 +213,33 @@ impl Movements {
         Ok(())
     }
 
-    /// Attempts that were begun within `span` and are not settled.
-    fn open_ones(
-        &self,
-        span: (WallTime, WallTime),
-        each: &mut dyn FnMut(&LedgerLine<&str>) -> Result<(), LedgerError>,
-    ) -> Result<(), LedgerError> {
-        let mut statement = self.db().prepare_cached(OPEN)?;
-        let mut rows = statement.query(params![span.0.millis(), span.1.millis()])?;
-        while let Some(row) = rows.next()? {
-            each(&bare(row, [3, 4], amount(row)?, Standing::Open)?)?;
+    /// What is listed behind the payments that were taken, always in the same order: refunds, and then what is not
+    /// certain. With a refund comes the POS's name of it.
+    fn others(&self, days: &Days, each: &mut Other<'_>) -> Result<(), LedgerError> {
+        if self.has_refunds {
+            for span in spans(days.of_refunds()) {
+                refunds::accepted(self.db(), span, &mut |line, name| each(line, Some(name)))?;
+            }
+        }
+        let all = spans(&days.all());
+        for span in &all {
+            let mut statement = self.db().prepare_cached(OPEN)?;
+            let mut rows = statement.query(params![span.0.millis(), span.1.millis()])?;
+            while let Some(row) = rows.next()? {
+                each(&bare(row, [3, 4], amount(row)?, Standing::Open)?, None)?;
+            }
+        }
+        if self.has_refunds {
+            for span in all {
+                refunds::open(self.db(), span, &mut |line, name| each(line, Some(name)))?;
+            }
         }
         Ok(())
     }
 }
+
+/// Takes a line, and a refund's name.
+type Other<'a> = dyn FnMut(&LedgerLine<&str>, Option<&str>) -> Result<(), LedgerError> + 'a;
 
 impl Book for Movements {
     type Error = LedgerError;
@@ -212,7 +250,8 @@ impl Book for Movements {
             let mut since: u32 = 0;
             self.paid(span, &mut |line| {
                 if since.is_multiple_of(MARK) {
-                    marks.marks.push((marks.paid, span, line.out_trade_no.to_owned()));
+                    let (place, order) = (marks.paid, line.out_trade_no.to_owned());
+                    marks.marks.push(Mark { place, at: line.at, until: span.1, order });
                 }
                 since = since.wrapping_add(1);
                 marks.paid = marks.paid.saturating_add(1);
@@ -220,13 +259,10 @@ impl Book for Movements {
             })?;
         }
         self.marks.replace(marks);
-        for span in spans(&days.all()) {
-            self.open_ones(span, &mut |line| {
-                each(line);
-                Ok(())
-            })?;
-        }
-        Ok(())
+        self.others(days, &mut |line, _| {
+            each(line);
+            Ok(())
+        })
     }
 
     fn at(&self, days: &Days, places: &[u32], each: &mut dyn FnMut(LedgerLine)) -> Result<(), LedgerError> {
@@ -234,34 +270,52 @@ impl Book for Movements {
             self.moved(days, &mut |_| ())?;
         }
         let mut place = self.marks.borrow().paid;
-        let (paid, open) = places.split_at(places.partition_point(|it| *it < place));
+        let (paid, others) = places.split_at(places.partition_point(|it| *it < place));
         self.paid_again(paid, &mut |order| {
-            self.all(BY_ORDER, order)?.into_iter().for_each(&mut *each);
+            self.all(BY_ORDER, order, whole)?.into_iter().for_each(&mut *each);
             Ok(())
         })?;
-        let mut open = open.iter().peekable();
-        for span in spans(&days.all()) {
-            self.open_ones(span, &mut |line| {
-                if open.next_if(|wanted| **wanted == place).is_some() {
-                    self.all(BY_ORDER, line.out_trade_no)?.into_iter().for_each(&mut *each);
-                }
-                place = place.saturating_add(1);
-                Ok(())
-            })?;
+        if others.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let mut others = others.iter().peekable();
+        self.others(days, &mut |line, refund| {
+            if others.next_if(|wanted| **wanted == place).is_some() {
+                let lines = match refund {
+                    Some(name) => self.all(refunds::BY_NAME, name, refunds::whole)?,
+                    None => self.all(BY_ORDER, line.out_trade_no, whole)?,
+                };
+                lines.into_iter().for_each(&mut *each);
+            }
+            place = place.saturating_add(1);
+            Ok(())
+        })
     }
 
     fn orders(&self, wanted: &BTreeSet<&str>) -> Result<Vec<LedgerLine>, LedgerError> {
         let mut lines = Vec::new();
         for out_trade_no in wanted {
-            lines.extend(self.all(BY_ORDER, out_trade_no)?);
+            lines.extend(self.all(BY_ORDER, out_trade_no, whole)?);
+            if self.has_refunds {
+                lines.extend(self.all(refunds::OF_ORDER, out_trade_no, refunds::whole)?);
+            }
         }
         Ok(lines)
     }
 
     fn payment(&self, reference: &str) -> Result<Vec<LedgerLine>, LedgerError> {
-        self.all(BY_PAYMENT, reference)
+        self.all(BY_PAYMENT, reference, whole)
+    }
+
+    fn names(&self, days: &Days, each: &mut dyn FnMut(&str, &str, Money)) -> Result<(), LedgerError> {
+        for (from, to) in spans(days.of_payments()) {
+            let mut statement = self.db().prepare_cached(NAMES)?;
+            let mut rows = statement.query(params![from.millis(), to.millis()])?;
+            while let Some(row) = rows.next()? {
+                each(text(row, 0)?, text(row, 3)?, amount(row)?);
+            }
+        }
+        Ok(())
     }
 
     fn paid_twice(&self, days: &Days) -> Result<Vec<String>, LedgerError> {
@@ -334,13 +388,50 @@ fn whole(row: &Row<'_>) -> Result<LedgerLine, LedgerError> {
     })
 }
 
-fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, LedgerError> {
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, LedgerError> {
     Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
 /// The amount in column 1, and its currency in column 2.
-fn amount(row: &Row<'_>) -> Result<Money, LedgerError> {
+pub(super) fn amount(row: &Row<'_>) -> Result<Money, LedgerError> {
     let damaged = || LedgerError::Damaged("an amount in it makes no sense".to_owned());
     let currency: Currency = text(row, 2)?.parse().map_err(|_| damaged())?;
     Money::new(row.get(1)?, currency).map_err(|_| damaged())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Birth, Ledger};
+    use crate::words::Secret;
+
+    /// A ledger has years of payments, and a day is asked for.
+    #[test]
+    fn a_day_is_read_from_indexes_without_sorting_or_scanning() {
+        let birth =
+            Birth { terminal: "T01".parse().expect("an id"), mark: "K7Q2M9XB".into(), salt: Secret::new(vec![1; 32]) };
+        let ledger = Ledger::in_memory(birth).expect("a ledger");
+        for (sql, wanted) in [
+            (PAID, &["USING COVERING INDEX attempts_paid"][..]),
+            (PAID_FROM, &["USING COVERING INDEX attempts_paid"]),
+            (NAMES, &["USING COVERING INDEX attempts_paid"]),
+            (PAID_TWICE, &["INDEX attempts_again"]),
+            (OPEN, &["INDEX payments_open"]),
+            (crate::ledger::takings::MOVED, &["INDEX attempts_paid", "INDEX attempts_returned"]),
+        ] {
+            // SQL is a constant here, too: only a name that SQLite knows is put before it.
+            let sql = ["EXPLAIN QUERY PLAN ", sql].concat();
+            let mut plan = ledger.db.prepare(&sql).expect("a plan");
+            let parameters = plan.parameter_count();
+            let steps = plan.query_map(rusqlite::params_from_iter(vec![0; parameters]), |row| row.get::<_, String>(3));
+            let steps: Vec<String> = steps.expect("steps").collect::<Result<_, _>>().expect("steps");
+            for index in wanted {
+                assert!(steps.iter().any(|step| step.contains(index)), "{index}: {steps:#?}");
+            }
+            let whole = |step: &&String| {
+                step.starts_with("SCAN a") && !step.contains("INDEX") || step.contains("TEMP B-TREE FOR ORDER BY")
+            };
+            assert_eq!(steps.iter().find(whole), None, "{sql}");
+        }
+    }
 }

@@ -4,10 +4,12 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, params};
 
 use super::chain::{Hash, ROOT};
 use super::error::LedgerError;
+use super::lock::Lock;
+use super::migrate;
 use super::restore::note;
 use super::standing::{go_on, remember, standing, was_further};
 use crate::words::{Secret, TerminalId};
@@ -15,7 +17,8 @@ use crate::words::{Secret, TerminalId};
 /// Older versions can corrupt a WAL file that two connections write and checkpoint (SQLite, "The WAL-reset bug").
 const SQLITE_MIN: i32 = 3_051_003;
 /// Migrations, oldest first; the file's `user_version` counts those it has seen.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
 /// `O_NOFOLLOW` of Linux on every architecture we build for that has it at this value (x86-64, arm64 differ, so ask).
 const NOFOLLOW: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW;
 
@@ -45,7 +48,7 @@ pub struct Ledger {
     pub(super) commits_since_checkpoint: u32,
     went_back: bool,
     /// Held as long as the ledger is open; the kernel gives it back when the process dies.
-    lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl Ledger {
@@ -56,9 +59,7 @@ impl Ledger {
     /// When another writer has it, it is newer, damaged, or cannot be written.
     pub fn open(path: &Path, birth: Birth) -> Result<Self, LedgerError> {
         let lock = prepare(path)?;
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let db = Connection::open_with_flags(path, flags)?;
+        let db = migrate::open_up_to_date(path)?;
         Self::begin(db, path, birth, Some(lock))
     }
 
@@ -70,9 +71,15 @@ impl Ledger {
         Self::begin(Connection::open_in_memory()?, Path::new(":memory:"), birth, None)
     }
 
-    fn begin(mut db: Connection, path: &Path, birth: Birth, lock: Option<File>) -> Result<Self, LedgerError> {
+    fn begin(mut db: Connection, path: &Path, birth: Birth, lock: Option<Lock>) -> Result<Self, LedgerError> {
         fit_for_use(&db, lock.is_some())?;
-        migrate(&mut db, path, &birth)?;
+        migrate::run(&mut db, |tx| {
+            tx.execute(
+                "INSERT INTO head (id, mark, salt, counter, starts, seq, hash) VALUES (1, ?1, ?2, 0, 0, 0, ?3)",
+                params![birth.mark, birth.salt.expose(), ROOT],
+            )?;
+            Ok(())
+        })?;
         let went_back = lock.is_some() && was_further(path, &standing(&db)?);
         if went_back {
             // When it was written last is all that is known of when this is; the journal's order is its numbers'.
@@ -137,7 +144,7 @@ impl Drop for Ledger {
 }
 
 /// Makes folder, file and lock with their modes, whatever the umask, and takes the lock.
-fn prepare(path: &Path) -> Result<File, LedgerError> {
+fn prepare(path: &Path) -> Result<Lock, LedgerError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.exists() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| explain(error, path))?;
@@ -151,16 +158,11 @@ fn prepare(path: &Path) -> Result<File, LedgerError> {
 }
 
 /// Takes the lock of the ledger at `path`.
-pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
+pub(super) fn lock(path: &Path) -> Result<Lock, LedgerError> {
     if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
         return Err(LedgerError::NotAFile(path.to_owned()));
     }
-    let lock = create(&beside(path, ".lock"), path)?;
-    lock.try_lock().map_err(|error| match error {
-        fs::TryLockError::WouldBlock => LedgerError::Locked(path.to_owned()),
-        fs::TryLockError::Error(error) => explain(error, path),
-    })?;
-    Ok(lock)
+    Lock::take(create(&beside(path, ".lock"), path)?, path)
 }
 
 /// Whether a process has the ledger at `path` open for writing.
@@ -177,7 +179,7 @@ pub(super) fn beside(path: &Path, more: &str) -> PathBuf {
     name.into()
 }
 
-fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
+pub(super) fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
     let flags = i32::try_from(NOFOLLOW.bits()).unwrap_or_default();
     let opened = OpenOptions::new()
         .read(true)
@@ -196,7 +198,7 @@ fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind grows with the standard library")]
-fn explain(error: std::io::Error, path: &Path) -> LedgerError {
+pub(super) fn explain(error: std::io::Error, path: &Path) -> LedgerError {
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => LedgerError::Denied(path.to_owned()),
         std::io::ErrorKind::ReadOnlyFilesystem => LedgerError::ReadOnly,
@@ -206,7 +208,7 @@ fn explain(error: std::io::Error, path: &Path) -> LedgerError {
 }
 
 /// Sets what the product rests on and reads it back: a failed switch to WAL leaves the old mode without an error.
-fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerError> {
+pub(super) fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(LedgerError::Unfit(format!("{} is too old, 3.51.3 is needed", rusqlite::version())));
     }
@@ -224,27 +226,6 @@ fn fit_for_use(db: &Connection, on_disk: bool) -> Result<(), LedgerError> {
         return Err(LedgerError::Unfit(format!("did not take synchronous = FULL, it is {synchronous}")));
     }
     db.set_prepared_statement_cache_capacity(32);
-    Ok(())
-}
-
-fn migrate(db: &mut Connection, path: &Path, birth: &Birth) -> Result<(), LedgerError> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > known {
-        return Err(LedgerError::Newer { path: path.to_owned(), found, known });
-    }
-    for (at, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
-        let tx = db.transaction()?;
-        tx.execute_batch(migration)?;
-        tx.pragma_update(None, "user_version", i64::try_from(at.saturating_add(1)).unwrap_or(known))?;
-        if at == 0 {
-            tx.execute(
-                "INSERT INTO head (id, mark, salt, counter, starts, seq, hash) VALUES (1, ?1, ?2, 0, 0, 0, ?3)",
-                params![birth.mark, birth.salt.expose(), ROOT],
-            )?;
-        }
-        tx.commit()?;
-    }
     Ok(())
 }
 

@@ -58,6 +58,8 @@ const OF_TIME: &str = concat!(
     WHERE coalesce(accepted_at, created_at) >= ?1 AND coalesce(accepted_at, created_at) < ?2
     ORDER BY coalesce(accepted_at, created_at), refund_ref"
 );
+const STILL_OPEN: &str =
+    concat!("SELECT ", columns!(), ", acked_at, updated_at, seq FROM refunds WHERE open = 1 ORDER BY refund_ref");
 const UNSEEN: &str = concat!(
     "SELECT ",
     columns!(),
@@ -251,6 +253,17 @@ impl Reader {
             return Ok(Vec::new());
         }
         all(&mut *self.db().prepare_cached(OF_PAYMENT)?, [payment.as_str()])
+    }
+
+    /// The refunds with something left to do, in the order of their names.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn open_refunds(&self) -> Result<Vec<RefundRow>, LedgerError> {
+        if !self.knows_refunds()? {
+            return Ok(Vec::new());
+        }
+        all(&mut *self.db().prepare_cached(STILL_OPEN)?, [])
     }
 
     /// The refunds that WeChat accepted in this time, from `from` to before `to`, in that order: a statement lists a

@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 use super::backup::copy;
 use super::chain;
 use super::error::LedgerError;
+use super::lock::Lock;
 use super::open::{MIGRATIONS, beside, lock};
 use super::read::Reader;
 use super::save::{ADD_LINE, MOVE_HEAD};
@@ -26,7 +27,7 @@ const NAMED_MAX: usize = 10_000;
 /// A restore that was looked at and has not begun. Holds the ledger's lock.
 #[derive(Debug)]
 pub struct Restore {
-    _lock: File,
+    _lock: Lock,
     path: PathBuf,
     backup: Reader,
     /// How far the backup has come.

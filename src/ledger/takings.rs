@@ -5,18 +5,21 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, Row, params};
 
 use super::error::LedgerError;
-use super::read::Reader;
+use super::read::{Reader, damaged};
+use super::refunds::knows_refunds;
 use crate::payment::State;
 use crate::words::{Currency, Day, WallTime};
 
 /// Money that moved in a span of time, by WeChat's clock where it told, and else by ours. What was paid and then taken
 /// back by a reversal moved twice; nobody was told when it had been paid.
-const MOVED: &str = "
+pub(super) const MOVED: &str = "
 SELECT p.amount, p.currency, p.operator, p.lane, a.outcome, COALESCE(a.paid_at, a.updated_at), p.acked_at IS NOT NULL
 FROM attempts a CROSS JOIN payments p ON p.ref = a.payment
-WHERE a.outcome = 'paid' AND (a.paid_at >= ?1 AND a.paid_at < ?2
-    OR a.paid_at IS NULL AND a.updated_at >= ?1 AND a.updated_at < ?2)
-    OR a.outcome = 'returned' AND a.updated_at >= ?1 AND a.updated_at < ?2";
+WHERE a.outcome = 'paid' AND COALESCE(a.paid_at, a.updated_at) >= ?1 AND COALESCE(a.paid_at, a.updated_at) < ?2
+UNION ALL
+SELECT p.amount, p.currency, p.operator, p.lane, a.outcome, a.updated_at, p.acked_at IS NOT NULL
+FROM attempts a CROSS JOIN payments p ON p.ref = a.payment
+WHERE a.outcome = 'returned' AND a.updated_at >= ?1 AND a.updated_at < ?2";
 
 /// Payments that were begun before a moment, and of which nobody knows yet where the money is.
 const UNSETTLED: &str = "
@@ -30,10 +33,12 @@ SELECT state, count(*) FROM payments
 WHERE created_at >= ?1 AND created_at < ?2 AND state IN ('declined', 'reversed', 'canceled', 'expired') AND money = 'none'
 GROUP BY state ORDER BY state";
 
-/// Refunds by the day WeChat accepted them, as its statement has them.
+/// Refunds by the day WeChat accepted them, as its statement has them. What a person had to see to is among them once
+/// somebody has; until then it is unresolved.
 const REFUNDED: &str = "
 SELECT r.amount, r.currency, r.operator, p.lane FROM refunds r JOIN payments p ON p.ref = r.payment
-WHERE r.state IN ('refunded', 'processing')
+WHERE (r.state IN ('refunded', 'processing')
+        OR r.state = 'needs_attention' AND r.acked_at IS NOT NULL AND r.accepted_at IS NOT NULL)
     AND COALESCE(r.accepted_at, r.created_at) >= ?1 AND COALESCE(r.accepted_at, r.created_at) < ?2";
 
 /// Refunds that were asked for before a moment and are neither accepted nor failed, or need a person.
@@ -227,13 +232,4 @@ fn share(row: &Row<'_>, column: usize) -> Result<Share, LedgerError> {
     let currency: String = row.get(column)?;
     let currency = currency.parse().map_err(|_| damaged("a currency"))?;
     Ok(Share { currency, operator: row.get(at(1))?, lane: row.get(at(2))? })
-}
-
-/// The ledger of an older program has no refunds until a daemon of this one has opened it.
-fn knows_refunds(db: &Connection) -> Result<bool, LedgerError> {
-    Ok(db.prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refunds'")?.exists([])?)
-}
-
-fn damaged(what: &str) -> LedgerError {
-    LedgerError::Damaged(format!("{what} in it makes no sense"))
 }

@@ -86,7 +86,7 @@ impl Ledger {
     }
 }
 
-fn verify(db: &Connection, step: &mut dyn FnMut(u64)) -> Result<Report, LedgerError> {
+pub(super) fn verify(db: &Connection, step: &mut dyn FnMut(u64)) -> Result<Report, LedgerError> {
     let mut report = Report::default();
     integrity(db, &mut report)?;
     guards(db, &mut report)?;

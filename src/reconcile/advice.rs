@@ -84,6 +84,17 @@ pub(super) fn refund_in_ledger_only(found: &Found, out_refund_no: &str) -> Advic
             "compare both days at once: `shroff reconcile DAY1.csv DAY2.csv`".to_owned(),
         );
     }
+    let [begun, known] = [line.begun, line.at].map(|at| moment::day(moment::day_number(at)));
+    if begun != known {
+        return (
+            format!(
+                "it was asked for at {}, and known to be accepted only at {}: the statement of a day between may have it",
+                moment::shown(line.begun),
+                moment::shown(line.at)
+            ),
+            format!("compare the days from {begun} to {known} at once: `shroff reconcile DAY1.csv DAY2.csv`"),
+        );
+    }
     (
         "WeChat accepted the refund, but does not list it: the customer may still be waiting for the money".to_owned(),
         format!(
@@ -195,6 +206,21 @@ pub(super) fn paid_twice(found: &Found, other: &str, amount: &str) -> Advice {
         format!(
             "give {amount} back for order {} at {PLATFORM}; see `shroff show {}`",
             line.out_trade_no, line.reference
+        ),
+    )
+}
+
+/// One reference of the POS, paid at two terminals.
+pub(super) fn paid_elsewhere(found: &Found, other: &str, ledger: &str) -> Advice {
+    let line = &found.line;
+    (
+        format!(
+            "the POS's reference {} was paid here with order {}, and with order {other} in {ledger}",
+            line.client_ref, line.out_trade_no
+        ),
+        format!(
+            "unless these were two sales, give {} back for one of them: `shroff refund {} --reason TEXT` at its terminal",
+            line.amount, line.reference
         ),
     )
 }

@@ -94,6 +94,13 @@ pub trait Book {
     /// When the ledger cannot be read.
     fn payment(&self, reference: &str) -> Result<Vec<LedgerLine>, Self::Error>;
 
+    /// Calls `each` with the POS's name, the order and the amount of every payment that was taken on `days` and is not
+    /// all given back by a refund; always in the same order. A book without such names has none to tell.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn names(&self, days: &Days, each: &mut dyn FnMut(&str, &str, Money)) -> Result<(), Self::Error>;
+
     /// Our names of payments that were taken with more than one code, one of them on `days`.
     ///
     /// # Errors

@@ -62,6 +62,8 @@ struct Statement<'a> {
 struct Ledger<'a> {
     file: &'a str,
     terminal: &'a str,
+    /// What came of it is kept in this ledger.
+    kept: bool,
 }
 
 #[derive(Serialize)]
@@ -193,7 +195,11 @@ impl Report {
                     },
                 })
                 .collect(),
-            ledgers: self.ledgers.iter().map(|it| Ledger { file: &it.name, terminal: &it.terminal }).collect(),
+            ledgers: self
+                .ledgers
+                .iter()
+                .map(|it| Ledger { file: &it.name, terminal: &it.terminal, kept: it.kept })
+                .collect(),
             totals: self.balances.iter().map(total).collect(),
             findings: items(findings),
             notes: items(notes),

@@ -11,6 +11,7 @@ use super::book::{Book, LedgerLine, Standing, What};
 use super::evidence::Evidence;
 use super::finding::{Finding, Found, Kind};
 use super::moment;
+use super::names;
 use super::report::{Balances, Report};
 use super::statement::{Movement, StatementRow};
 use crate::words::{Currency, Day, Money};
@@ -37,9 +38,10 @@ pub fn explain<B: Book>(evidence: Evidence, books: &[B]) -> Result<Report, B::Er
         work.order(&order, &group, lines)?;
     }
     work.paid_twice()?;
+    let names_compared = work.paid_again_elsewhere()?;
     work.bad_lines();
     let Explaining { findings, agreed, .. } = work;
-    Ok(Report::new(evidence, findings, &agreed))
+    Ok(Report { names_compared, ..Report::new(evidence, findings, &agreed) })
 }
 
 /// Everything the ledgers have of the orders of which a row is loose. A line without a row is enough by itself, unless
@@ -351,6 +353,22 @@ impl<B: Book> Explaining<'_, B> {
             }
         }
         Ok(())
+    }
+
+    /// References of the POS that both sides agree were paid at two terminals; false when there are too many to look.
+    fn paid_again_elsewhere(&mut self) -> Result<bool, B::Error> {
+        let disputed: BTreeSet<String> = self.findings.iter().map(|it| it.out_trade_no().to_owned()).collect();
+        let Some(again) = names::paid_again(self.books, &self.evidence.days)? else { return Ok(false) };
+        for it in again.into_iter().filter(|it| !disputed.contains(&it.order) && !disputed.contains(&it.other_order)) {
+            let Some(book) = self.books.get(it.ledger) else { continue };
+            let lines = book.orders(&BTreeSet::from([it.order.as_str()]))?;
+            let Some(line) = lines.into_iter().find(LedgerLine::is_payment) else { continue };
+            let found = Found { ledger: it.ledger, line };
+            let other = self.evidence.ledgers.get(it.other_ledger).map_or("another ledger", String::as_str);
+            let advice = advice::paid_elsewhere(&found, &it.other_order, other);
+            self.finding(Kind::PaidTwice, None, Some(&found), 0, 0, advice);
+        }
+        Ok(true)
     }
 
     fn bad_lines(&mut self) {

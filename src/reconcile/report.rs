@@ -28,6 +28,8 @@ pub struct Report {
     pub agreed: u64,
     /// Loose movements that were not looked at, because there are too many.
     pub unlisted: u64,
+    /// It was looked for references of the POS that were paid at two terminals; there may be too many sales for that.
+    pub names_compared: bool,
 }
 
 /// A statement that was read.
@@ -50,12 +52,14 @@ pub struct StatementRead {
 }
 
 /// A ledger that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerRead {
     /// Its file's name.
     pub name: String,
     /// The terminal that keeps it.
     pub terminal: String,
+    /// What came of the comparison is kept in it.
+    pub kept: bool,
 }
 
 /// The totals of one currency. `statement.net()` is what agrees, the findings' part, and what was not looked at; so is

@@ -95,10 +95,9 @@ impl Report {
         let (currency, at) = (line.amount.currency(), moment::shown(line.at));
         let amount = digits(i128::from(line.amount.minor()), currency);
         let mut text = format!("{what} of {currency} {amount}, {} at {at}", line.state);
-        for more in [&line.reference, &line.client_ref] {
-            if !more.is_empty() {
-                text.push_str(", ");
-                text.push_str(more);
+        for (what, name) in [("ref", &line.reference), ("POS ref", &line.client_ref)] {
+            if !name.is_empty() {
+                text.push_str(&format!(", {what} {name}"));
             }
         }
         if self.ledgers.len() > 1 {

@@ -5,7 +5,8 @@ use super::statement::{Movement, Row};
 use crate::words::Currency;
 
 /// How many, and how much.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tally {
     /// How many.
     pub count: u64,
@@ -14,7 +15,8 @@ pub struct Tally {
 }
 
 /// What moved in one currency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Moved {
     /// Payments.
     pub payments: Tally,

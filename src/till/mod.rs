@@ -145,6 +145,14 @@ impl Till {
         Ok(till)
     }
 
+    /// Takes over what may change while payments are open: the two limits and what the payer reads. A payment that was
+    /// accepted keeps what it was accepted with, and everything else of `settings` is left as it is.
+    pub fn adopt(&mut self, settings: Settings) {
+        let Settings { amount_max, description, operator_max, .. } = settings;
+        (self.settings.amount_max, self.settings.operator_max) = (amount_max, operator_max);
+        self.settings.description = description;
+    }
+
     /// When [`Till::wake`] wants to be called at the latest.
     #[must_use]
     pub fn next_wake(&self) -> Option<Tick> {

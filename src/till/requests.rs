@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Lane, LaneView, Outgoing, Till};
 use crate::ledger::{LedgerError, PaymentRow};
 use crate::payment::{CodeMark, Context, Facts, Payment};
+use crate::reconcile::Kept;
 use crate::words::{AuthCode, ClientRef, Currency, LaneId, Money, Now, PaymentRef, Tick};
 
 /// How long a payment waits for a code when the request does not say.
@@ -132,6 +133,14 @@ pub enum ScanVerdict {
 }
 
 impl Till {
+    /// Keeps what the comparison of a day with WeChat's statement came to. It moves no money.
+    ///
+    /// # Errors
+    /// As [`Till::wake`].
+    pub fn keep_reconciled(&mut self, kept: &Kept, now: Now) -> Result<(), LedgerError> {
+        self.ledger.keep_reconciled(kept, now.wall)
+    }
+
     /// Accepts a payment, or finds the one that was accepted under the same key.
     ///
     /// # Errors

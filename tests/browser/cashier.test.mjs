@@ -341,7 +341,8 @@ test("what needs somebody cannot be overlooked, until somebody has seen to it", 
 
 test("a search finds what a customer can read out", () => shopOf({}, async (shop) => {
   const page = await signedIn(shop);
-  for (const amount of ["12.30", "1234.50", "7"]) {
+  // Three customers' digits together are more than an amount has, and no scanner has typed.
+  for (const amount of ["12.30", "1234.50", "7000.25"]) {
     await sell(page, shop, amount);
     await next(page);
   }

@@ -240,6 +240,15 @@ fn the_guide_names_every_code_and_every_state_there_is() {
 }
 
 #[test]
+fn the_guide_names_every_call_there_is() {
+    let guide = read("docs/integrators.md");
+    for route in shroff::edge::api::ROUTES.iter().filter(|route| route.path.starts_with("/v1/")) {
+        let call = format!("`{} {}`", route.method, route.path);
+        assert!(guide.contains(&call), "the guide does not name {call}");
+    }
+}
+
+#[test]
 fn every_command_that_a_document_names_exists() {
     let command = shroff::cli::Args::command();
     let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();

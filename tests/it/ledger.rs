@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use shroff::ledger::{Birth, Finding, Ledger, Reader};
+use shroff::ledger::{Birth, Finding, Ledger, LedgerError, Movements, Reader, keep_reconciled_offline};
 use shroff::payment::answer::{RefundAnswer, RefundQueryAnswer, RefundReceipt};
 use shroff::payment::{Answer, Heard, Op, Policy, RefundState, State};
+use shroff::reconcile::{Book as _, Days, LedgerLine, Standing};
 use shroff::till::{NewRefund, Outgoing, Refusal, Settings, Till};
 use shroff::words::{Now, Secret, Tick, WallTime};
 
@@ -92,6 +93,23 @@ fn a_ledger_of_the_first_version_is_read_opened_verified_and_refunded_from() {
     assert!(reader.refund(&"one".parse().expect("a name")).expect("readable").is_none());
     let before = reader.payments(&shroff::ledger::Filter::default()).expect("readable");
     assert_eq!(before.len(), 4);
+    let day = shroff::words::Day::of(WallTime::from_millis(WRITTEN));
+    let paid = |path: &Path| {
+        let mut days = Days::default();
+        days.add(day, true, true);
+        let mut paid = 0;
+        let mut count = |line: &LedgerLine<&str>| paid += u32::from(line.standing == Standing::Done);
+        Movements::open(path).expect("readable").moved(&days, &mut count).expect("readable");
+        paid
+    };
+    let long_after = shroff::words::Day::of(WallTime::from_millis(WRITTEN + 70 * 86_400_000));
+    assert_eq!(reader.reconciled(day).expect("readable"), None);
+    assert_eq!(reader.unreconciled_days(long_after).expect("readable"), [day]);
+    let paid_before = paid(&path);
+    assert!(paid_before > 0);
+    std::fs::write(path.with_extension("sqlite.lock"), "").expect("a lock");
+    let refused = keep_reconciled_offline(&path, &[], at(0).wall).expect_err("an older schema");
+    assert!(refused.to_string().contains("the daemon brings it up to date"), "{refused}");
 
     let mut till = open(&path);
     let after = Reader::open(&path).expect("readable").payments(&shroff::ledger::Filter::default()).expect("readable");
@@ -102,6 +120,9 @@ fn a_ledger_of_the_first_version_is_read_opened_verified_and_refunded_from() {
             "nothing was changed by opening"
         );
     }
+    assert_eq!(paid(&path), paid_before);
+    assert_eq!(Reader::open(&path).expect("readable").unreconciled_days(long_after).expect("readable"), [day]);
+    assert!(matches!(keep_reconciled_offline(&path, &[], at(0).wall), Err(LedgerError::Locked(_))));
     assert_eq!(till.unsettled(), 1, "the one whose payer is at the prompt is still asked about");
     refunds(&mut till, "T01-K7Q2M9XB-00000001", "one", Some(1_000), 100);
     refunds(&mut till, "T01-K7Q2M9XB-00000003", "two", None, 400);
@@ -121,6 +142,106 @@ fn a_ledger_of_the_first_version_is_read_opened_verified_and_refunded_from() {
         till.refund(ask("T01-K7Q2M9XB-00000005", "no", None), at(900)).expect("a save").err(),
         Some(Refusal::NotPaid)
     );
+}
+
+#[test]
+fn a_ledger_is_brought_up_to_date_as_a_copy_and_the_old_one_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = old(folder.path());
+    let before = verified(&path);
+    drop(open(&path));
+    let kept = folder.path().join("ledger.sqlite.v1");
+    assert_eq!((version(&kept), verified(&kept)), (1, before.clone()), "the old one");
+    assert!(version(&path) > 1);
+    let after = verified(&path);
+    assert_eq!((after.payments, after.attempts, &after.findings), (before.payments, before.attempts, &vec![]));
+    for file in [&path, &kept] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().expect("a file").permissions());
+        assert_eq!(mode & 0o077, 0, "{}", file.display());
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("a folder").map(|it| it.expect("a file").file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains("migrating")), "{left:?}");
+    // The second start has nothing to do.
+    std::fs::remove_file(&kept).expect("removed");
+    drop(open(&path));
+    assert!(!kept.exists());
+}
+
+#[test]
+fn wherever_bringing_it_up_to_date_was_interrupted_the_next_start_does_it() {
+    type State = fn(&Path);
+    let states: [(&str, State); 4] = [
+        ("half a copy", |path| std::fs::write(path.with_extension("sqlite.migrating"), "half").expect("a file")),
+        ("a copy with a journal of its own", |path| {
+            std::fs::copy(path, path.with_extension("sqlite.migrating")).expect("a copy");
+            std::fs::write(path.with_extension("sqlite.migrating-journal"), "half").expect("a file");
+        }),
+        ("before the rename", |path| {
+            std::fs::hard_link(path, path.with_extension("sqlite.v1")).expect("a second name");
+        }),
+        ("with its last writes in the WAL", |path| {
+            let db = Connection::open(path).expect("the file");
+            db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;").expect("WAL");
+            db.execute("UPDATE head SET starts = starts + 1", []).expect("a write");
+            // As a killed process leaves it: copied with its WAL, then put back.
+            let wal = path.with_extension("sqlite-wal");
+            let (main, log) = (std::fs::read(path).expect("a file"), std::fs::read(&wal).expect("a WAL"));
+            drop(db);
+            std::fs::write(path, main).expect("a file");
+            std::fs::write(wal, log).expect("a WAL");
+        }),
+    ];
+    for (what, state) in states {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = old(folder.path());
+        let before = verified(&path);
+        state(&path);
+        let starts: i64 = asked(&path, "SELECT starts FROM head");
+        drop(open(&path));
+        let after = verified(&path);
+        assert_eq!((after.lines, after.payments, &after.findings), (before.lines, before.payments, &vec![]), "{what}");
+        assert_eq!(asked(&path, "SELECT starts FROM head"), starts + 1, "{what}");
+        assert_eq!(version(&folder.path().join("ledger.sqlite.v1")), 1, "{what}");
+    }
+}
+
+#[test]
+fn what_cannot_be_brought_up_to_date_stays_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = old(folder.path());
+    let before = verified(&path);
+    let stands_there = folder.path().join("ledger.sqlite.migrating");
+    std::fs::create_dir_all(stands_there.join("full")).expect("a folder");
+    Ledger::open(&path, birth()).expect_err("no room for a copy");
+    std::fs::remove_dir_all(&stands_there).expect("removed");
+    assert_eq!((version(&path), verified(&path)), (1, before));
+
+    // What was altered before stays altered and does not keep the shop from selling.
+    let db = Connection::open(&path).expect("the file");
+    db.execute_batch("UPDATE payments SET operator = 'Somebody'").expect("altered");
+    drop(db);
+    let altered = verified(&path).findings;
+    assert!(!altered.is_empty());
+    drop(open(&path));
+    assert_eq!(verified(&path).findings, altered);
+}
+
+fn birth() -> Birth {
+    Birth { terminal: "T01".parse().expect("an id"), mark: "OTHERONE".into(), salt: Secret::new(vec![9; 32]) }
+}
+
+fn verified(path: &Path) -> shroff::ledger::Report {
+    Reader::open(path).expect("it opens").verify(&mut |_| ()).expect("a report")
+}
+
+fn version(path: &Path) -> i64 {
+    asked(path, "PRAGMA user_version")
+}
+
+fn asked(path: &Path, sql: &'static str) -> i64 {
+    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the file");
+    db.query_row(sql, [], |row| row.get(0)).expect("an answer")
 }
 
 #[test]

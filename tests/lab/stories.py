@@ -3,6 +3,7 @@ import concurrent.futures, json, pathlib, sys, time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
 from guest import PATIENCE
+import package                                      # the stories of the package
 from lab import main, story
 from scanners import Acm, Both, Ftdi, Honeywell, Keyboard, Newland, Pole, Wedge
 from shop import check
@@ -25,7 +26,7 @@ def boots_before_its_scanners(lab):
         shop.is_at("connected", at)
     user = guest.sh(f"stat -c %U:%G /proc/{pid}").strip()
     terminal = guest.sh(f"cut -d' ' -f7 /proc/{pid}/stat").strip()
-    check((user, terminal) == ("shroff:shroff", "0"), f"runs as {user}, with controlling terminal {terminal}")
+    check((user, terminal) == ("shroff:shroff-pos", "0"), f"runs as {user}, with controlling terminal {terminal}")
     for at, scanner in enumerate(scanners):
         scanner.unplug()
         shop.is_at("gone", at)

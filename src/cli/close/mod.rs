@@ -1,11 +1,15 @@
 //! `shroff close`: what a day took, gave back and left open, from the ledger.
 
+mod compared;
 mod page;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use serde::Serialize;
+
+use compared::Compared;
 
 use super::exit::BadData;
 use super::landing::Landing;
@@ -13,13 +17,12 @@ use super::shown::{amount, shop_time, signed};
 use super::{Exit, Json, say};
 use crate::config::Local;
 use crate::edge::api::close::{CloseView, NotPaid, OpenView, Sums};
-use crate::edge::clock::Clock;
 use crate::ledger::{Reader, Tally};
-use crate::words::Day;
+use crate::words::{Day, WallTime};
 
 /// Which day to close. The ledger is read, so the daemon may run or not. Exit code 1 when something is unresolved.
 #[derive(Debug, clap::Args)]
-pub(super) struct CloseArgs {
+pub struct CloseArgs {
     /// The day, year-month-day, midnight UTC+8; today when left out
     #[arg(long, value_name = "DAY")]
     day: Option<Day>,
@@ -33,30 +36,51 @@ pub(super) struct CloseArgs {
     output: Json,
 }
 
-pub(super) fn run(path: &Path, args: &CloseArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(path: &Path, args: &CloseArgs, now: WallTime) -> anyhow::Result<Exit> {
+    let (exit, text) = close(path, args, now)?;
+    say::print(&text)?;
+    Ok(exit)
+}
+
+/// Sums a day up when the clock shows `now`: what is printed, and the exit code. Writes the page that is asked for.
+///
+/// # Errors
+/// When the configuration or the ledger cannot be read, the day has not begun, or the page cannot be written.
+pub fn close(path: &Path, args: &CloseArgs, now: WallTime) -> anyhow::Result<(Exit, String)> {
     let local = Local::load(path)?;
     let reader = Reader::open(&local.ledger_path)?;
-    let now = Clock::start().wall();
     let day = args.day.unwrap_or(Day::of(now));
     if now < day.begin() {
         let clock = shop_time(&now.to_string());
         return Err(BadData(format!("{day} has not begun; by this terminal's clock it is {clock} UTC+8")).into());
     }
     let summary = CloseView::of(&local.terminal, &local.store_name, day, now, reader.takings(day)?);
+    let compared = Compared::of(&reader, day, now)?;
     let exit = if summary.unresolved.is_empty() { Exit::Fine } else { Exit::Found };
     if args.output.json {
-        say::json(&summary)?;
-        return Ok(exit);
+        let document = Document { summary: &summary, compared: &compared };
+        return Ok((exit, format!("{}\n", serde_json::to_string_pretty(&document)?)));
     }
     if let Some(file) = &args.html {
         let mut landing = Landing::beside(file, args.force)?;
-        landing.file().write_all(page::page(&summary).as_bytes()).context("the page cannot be written")?;
+        landing.file().write_all(page::page(&summary, &compared).as_bytes()).context("the page cannot be written")?;
         landing.land()?;
-        say::print(&format!("{}: {}\n", say::plain(&file.display().to_string()), summary.verdict()))?;
-        return Ok(exit);
+        return Ok((exit, format!("{}: {}\n", say::plain(&file.display().to_string()), summary.verdict())));
     }
-    say::print(&summary.text())?;
-    Ok(exit)
+    let mut text = summary.text();
+    for note in compared.notes(!summary.currencies.is_empty()) {
+        text.push_str(&format!("{note}\n"));
+    }
+    Ok((exit, text))
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    summary: &'a CloseView,
+    #[serde(flatten)]
+    compared: &'a Compared,
 }
 
 /// As this command prints it.

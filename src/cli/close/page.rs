@@ -3,20 +3,22 @@
 use std::fmt::{self, Write as _};
 
 use super::super::shown::{amount, shop_time, signed};
+use super::Compared;
 use crate::edge::api::close::{CloseLine, CloseView, Sums};
 use crate::ledger::Tally;
+use crate::reconcile::html::{Advice, Text};
 
 const STYLE: &str = include_str!("page.css");
 
 /// The page, whole.
-pub(super) fn page(summary: &CloseView) -> String {
+pub(super) fn page(summary: &CloseView, compared: &Compared) -> String {
     let mut page = String::with_capacity(8 * 1024);
     // Writing to a string cannot fail.
-    write_page(&mut page, summary).ok();
+    write_page(&mut page, summary, compared).ok();
     page
 }
 
-fn write_page(page: &mut String, it: &CloseView) -> fmt::Result {
+fn write_page(page: &mut String, it: &CloseView, compared: &Compared) -> fmt::Result {
     write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -41,7 +43,7 @@ fn write_page(page: &mut String, it: &CloseView) -> fmt::Result {
         sums(page, "By operator", "Operator", it.by_operator.iter().map(named))?;
         sums(page, "By lane", "Lane", it.by_lane.iter().map(named))?;
     }
-    let notes = it.notes();
+    let notes = [it.notes(), compared.notes(!it.currencies.is_empty())].concat();
     if !notes.is_empty() {
         page.write_str("<div class=\"card\">\n")?;
         for note in &notes {
@@ -120,42 +122,5 @@ impl fmt::Display for Cell<'_> {
             return f.write_str("\u{2013}");
         }
         write!(f, "{} <small>({count})</small>", Text(&amount(*sum, currency)))
-    }
-}
-
-/// Advice with its commands, which stand between backticks.
-struct Advice<'a>(&'a str);
-
-impl fmt::Display for Advice<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, piece) in self.0.split('`').enumerate() {
-            if at.is_multiple_of(2) {
-                write!(f, "{}", Text(piece))?;
-            } else {
-                write!(f, "<code>{}</code>", Text(piece))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Text from elsewhere, as HTML shows it: nothing in it means anything, and nothing turns the line around.
-struct Text<'a>(&'a str);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => f.write_char('\u{fffd}')?,
-                c if c.is_control() => f.write_char('\u{fffd}')?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
     }
 }

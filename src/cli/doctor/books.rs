@@ -11,8 +11,8 @@ use crate::cli::shown::shop_time;
 use crate::cli::{Exit, say};
 use crate::config::Local;
 use crate::edge::clock::Clock;
-use crate::ledger::{Filter, LedgerError, Reader, is_held};
-use crate::words::WallTime;
+use crate::ledger::{Filter, LedgerError, RECONCILE_WITHIN_DAYS, Reader, is_held};
+use crate::words::{Day, WallTime};
 
 /// With less the ledger is about to fail: its WAL alone may grow to 32 MiB.
 const FREE_MIN: u64 = 64 * 1024 * 1024;
@@ -64,6 +64,7 @@ fn failed(error: &LedgerError) -> Line {
             (Exit::Denied, "run the doctor as root or as the service's user: sudo -u shroff shroff doctor")
         }
         LedgerError::Unfinished(_) => (Exit::Found, "run `shroff restore` again with the same backup"),
+        LedgerError::Read(_) => (Exit::Found, "end the program that reads it; the daemon tries again by itself"),
         LedgerError::Newer { .. } => (Exit::Found, "install the newer shroff again"),
         LedgerError::Missing(_) => {
             (Exit::Found, "restart the daemon at once, and restore the last backup: shroff restore")
@@ -71,6 +72,8 @@ fn failed(error: &LedgerError) -> Line {
         LedgerError::Damaged(_)
         | LedgerError::Locked(_)
         | LedgerError::NotAFile(_)
+        | LedgerError::Older { .. }
+        | LedgerError::Copy(_)
         | LedgerError::ReadOnly
         | LedgerError::Full
         | LedgerError::Unfit(_)
@@ -119,7 +122,7 @@ fn read(reader: &Reader, local: &Local, quick: bool, clock: Clock, lines: &mut V
         lines.push(Line::warning("ledger", text, "reconcile every day in between: shroff statement, shroff reconcile"));
     }
     open(reader, now, lines)?;
-    lines.push(reconciled(reader));
+    lines.push(reconciled(reader, now)?);
     Ok(())
 }
 
@@ -174,10 +177,19 @@ fn open(reader: &Reader, now: WallTime, lines: &mut Vec<Line>) -> Result<(), Led
     Ok(())
 }
 
-/// The days that no statement was compared with.
-fn reconciled(_: &Reader) -> Line {
-    let fix = "compare each day: shroff statement --day D, shroff reconcile";
-    Line::warning("reconciled", "which days were compared with WeChat's statements is not known to this version", fix)
+/// The days that it is high time to compare with WeChat's statements.
+fn reconciled(reader: &Reader, now: WallTime) -> Result<Line, LedgerError> {
+    let days = reader.unreconciled_days(Day::of(now))?;
+    let (Some(first), Some(last)) = (days.first(), days.last()) else {
+        let text = format!("every day with sales more than {RECONCILE_WITHIN_DAYS} days ago, with WeChat's statements");
+        return Ok(Line::ok("reconciled", text));
+    };
+    let text = format!(
+        "{} days more than {RECONCILE_WITHIN_DAYS} days ago were never compared with WeChat's statements, {first} to {last}",
+        days.len()
+    );
+    let fix = "compare them while WeChat still has the statements: shroff statement --day D, shroff reconcile";
+    Ok(Line::warning("reconciled", text, fix))
 }
 
 fn modes(path: &Path, folder: &Path, lines: &mut Vec<Line>) {

@@ -38,6 +38,11 @@ pub(super) struct DoctorArgs {
 }
 
 impl DoctorArgs {
+    /// As the end of a set-up looks: at everything but the ledger's every line.
+    pub(super) fn after_setup(offline: bool) -> Self {
+        Self { quick: true, offline, output: Json { json: false }, systemctl: PathBuf::from("systemctl") }
+    }
+
     /// As a support bundle looks.
     pub(super) fn for_a_bundle(quick: bool, offline: bool) -> Self {
         Self { quick, offline, output: Json { json: true }, systemctl: PathBuf::from("systemctl") }

@@ -179,13 +179,15 @@ fn loaded(plain: &str, encrypted: &str, config: &Path, credentials: Option<&Path
         .flat_map(|list| list.split([' ', ';']))
         .filter_map(|it| it.split(':').next())
         .collect();
+    // A folder is handed out as one credential a file.
+    let is_given = |file: &str| {
+        given.iter().any(|name| file.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    };
     let lacking: Vec<String> = secret_files(config)
         .into_iter()
         .filter(|file| {
             let beside = config.parent().unwrap_or(Path::new(".")).join(file);
-            !given.contains(&file.as_str())
-                && !credentials.is_some_and(|folder| folder.join(file).exists())
-                && !beside.exists()
+            !is_given(file) && !credentials.is_some_and(|folder| folder.join(file).exists()) && !beside.exists()
         })
         .collect();
     if lacking.is_empty() {

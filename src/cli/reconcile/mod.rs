@@ -3,6 +3,7 @@
 mod files;
 mod job;
 mod shelf;
+mod store;
 mod table;
 mod work;
 
@@ -22,12 +23,13 @@ use crate::config::Local;
 use crate::edge::dice::Dice;
 use crate::ledger::Movements;
 use crate::reconcile::{LedgerRead, Report};
-use crate::words::Day;
+use crate::words::{Day, WallTime};
 
 /// More threads than this only wait for the disk.
 const THREADS_MAX: usize = 8;
 
-/// What to compare. The ledgers are read, so the daemon may be running or stopped. Exit code 1 when anything differs.
+/// What to compare. The daemon may be running or stopped. That these days were compared is kept in the ledgers, for
+/// `shroff close` and `shroff doctor`. Exit code 1 when anything differs.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReconcileArgs {
     /// WeChat's statements as they were downloaded, packed or not: of one day, or of neighbouring days
@@ -45,6 +47,9 @@ pub(super) struct ReconcileArgs {
     /// About how much memory to use; what does not fit waits in the folder for temporary files
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(32..))]
     max_memory: Option<u32>,
+    /// Do not keep in the ledgers that these days were compared
+    #[arg(long)]
+    no_store: bool,
     /// Print one JSON document
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -56,8 +61,9 @@ pub(super) struct ReconcileArgs {
     html: Option<PathBuf>,
 }
 
-pub(super) fn run(path: &Path, args: &ReconcileArgs) -> anyhow::Result<Exit> {
-    let (ledgers, books) = open(path, &args.ledgers)?;
+pub(super) fn run(path: &Path, args: &ReconcileArgs, now: WallTime) -> anyhow::Result<Exit> {
+    let files = files(path, &args.ledgers)?;
+    let (ledgers, books) = open(&files)?;
     let job = Job {
         statements: args.statements.clone(),
         day: args.day,
@@ -71,8 +77,11 @@ pub(super) fn run(path: &Path, args: &ReconcileArgs) -> anyhow::Result<Exit> {
     };
     let report = job.run(ledgers, books, &mut || u64::from_le_bytes(Dice.bytes()), &mut tick);
     say::take_back();
-    let report = report?;
+    let mut report = report?;
     warn(&report);
+    if !args.no_store {
+        store::store(&mut report, &files, &args.statements, path, now);
+    }
     if let Some(file) = &args.html {
         write(file, &report.page())?;
         say::tell(&format!("the page is in {}", file.display()));
@@ -94,20 +103,30 @@ fn bar(done: u64, all: u64) -> String {
     format!("[{:<20}] {percent:>3} %", "#".repeat(full))
 }
 
-/// Opens the ledgers that are named, or the one of the configuration at `path`.
-pub(super) fn open(path: &Path, named: &[PathBuf]) -> anyhow::Result<(Vec<LedgerRead>, Vec<Movements>)> {
-    let files = if named.is_empty() { vec![Local::load(path)?.ledger_path] } else { named.to_vec() };
+/// The ledgers that are named, or the one of the configuration at `path`.
+///
+/// # Errors
+/// When there is no such configuration.
+pub(super) fn files(path: &Path, named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    Ok(if named.is_empty() { vec![Local::load(path)?.ledger_path] } else { named.to_vec() })
+}
+
+/// Opens the ledgers.
+///
+/// # Errors
+/// When one cannot be read, or two are the same.
+pub(super) fn open(files: &[PathBuf]) -> anyhow::Result<(Vec<LedgerRead>, Vec<Movements>)> {
     let mut births: BTreeMap<String, String> = BTreeMap::new();
     let (mut ledgers, mut books) = (Vec::new(), Vec::new());
     for file in files {
-        let book = Movements::open(&file)?;
+        let book = Movements::open(file)?;
         let name = file.display().to_string();
         if let Some(other) = births.insert(book.mark().to_owned(), name.clone()) {
             return Err(
                 BadData(format!("{other} and {name} are the same ledger, or one is a copy; leave one out")).into()
             );
         }
-        ledgers.push(LedgerRead { name, terminal: book.terminal().to_owned() });
+        ledgers.push(LedgerRead { name, terminal: book.terminal().to_owned(), kept: false });
         books.push(book);
     }
     Ok((ledgers, books))
@@ -122,6 +141,11 @@ fn warn(report: &Report) {
         if it.left_out > 0 {
             say::tell(&format!("{}: {} rows of other days were left out", it.name, it.left_out));
         }
+    }
+    if !report.names_compared {
+        say::tell(
+            "there are too many sales to look for references that were paid at two terminals; compare fewer days",
+        );
     }
     if report.is_partial() {
         say::tell("a statement is not all there: what differs may only be missing, and what agrees is not everything");

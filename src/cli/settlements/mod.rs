@@ -12,7 +12,7 @@ use super::exit::BadData;
 use super::progress::Bar;
 use super::shown::{shop_time, signed};
 use super::{Exit, reconcile, refused, say};
-use crate::config::{Config, Local};
+use crate::config::Config;
 use crate::dialect::{Batch, Settling};
 use crate::edge::clock::Clock;
 use crate::edge::gateway::Listed;
@@ -93,8 +93,8 @@ fn in_order((from, to): (Day, Day), now: WallTime) -> anyhow::Result<()> {
 
 /// Opens the ledgers that are named, each once, or the one of the configuration at `path`.
 fn open(path: &Path, named: &[PathBuf]) -> anyhow::Result<(Vec<String>, Vec<Reader>)> {
-    let files = if named.is_empty() { vec![Local::load(path)?.ledger_path] } else { named.to_vec() };
-    let (read, _) = reconcile::open(path, &files)?;
+    let files = reconcile::files(path, named)?;
+    let (read, _) = reconcile::open(&files)?;
     let readers = files.iter().map(|file| Ok(Reader::open(file)?)).collect::<anyhow::Result<Vec<_>>>()?;
     Ok((read.into_iter().map(|ledger| ledger.name).collect(), readers))
 }

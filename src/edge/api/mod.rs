@@ -18,6 +18,7 @@ mod payments;
 mod problem;
 mod query;
 mod readers;
+mod reconciliations;
 mod refund_ask;
 mod refunds;
 mod routes;

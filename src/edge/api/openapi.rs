@@ -4,7 +4,9 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{cashier, close, display, events, health, history, lists, login, payments, refunds, terminal};
+use super::{
+    cashier, close, display, events, health, history, lists, login, payments, reconciliations, refunds, terminal,
+};
 
 /// Every call of the API as OpenAPI.
 #[derive(OpenApi)]
@@ -25,6 +27,7 @@ use super::{cashier, close, display, events, health, history, lists, login, paym
         refunds::acknowledge,
         history::refunds,
         history::journal,
+        reconciliations::keep,
         lists::attention,
         lists::lanes,
         lists::devices,

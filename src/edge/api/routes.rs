@@ -6,7 +6,10 @@ use axum::routing::{MethodRouter, get, post};
 use super::door::{self, Door};
 use super::problem::{Kind, Problem};
 use super::site::Site;
-use super::{cashier, close, display, events, health, history, lists, login, openapi, payments, refunds, terminal};
+use super::{
+    cashier, close, display, events, health, history, lists, login, openapi, payments, reconciliations, refunds,
+    terminal,
+};
 
 /// A call of the API.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,7 @@ pub const ROUTES: &[Route] = &[
     locked("GET", "/v1/payments/{ref}/journal", || get(history::journal)),
     locked("GET", "/v1/refunds/{refund_ref}", || get(refunds::show)),
     locked("POST", "/v1/refunds/{refund_ref}/ack", || post(refunds::acknowledge)),
+    locked("POST", "/v1/reconciliations", || post(reconciliations::keep)),
     locked("GET", "/v1/attention", || get(lists::attention)),
     locked("GET", "/v1/lanes", || get(lists::lanes)),
     locked("POST", "/v1/lanes/{id}/display", || post(display::post)),

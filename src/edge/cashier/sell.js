@@ -84,7 +84,7 @@ async function send() {
 
 function settle(payment) {
   forget();
-  entry = "";
+  clear();
   fault = "";
   memory.set(`mine-${shop.lane}`, payment.ref);
   show(payment);
@@ -171,6 +171,7 @@ export async function update(moved) {
 function leave() {
   following?.abort();
   memory.drop(`mine-${shop.lane}`);
+  clear();
   stage = null;
   fault = "";
   redraw();

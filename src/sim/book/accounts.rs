@@ -29,6 +29,8 @@ pub struct Entry {
     pub to: Account,
     /// How much.
     pub amount: Money,
+    /// It is the end of a refund, and not a reversal or a charge.
+    pub refund: bool,
 }
 
 impl Book {
@@ -92,13 +94,14 @@ impl Book {
         let Some(amount) = order.amount().filter(|_| order.charged == 0) else { return };
         order.charged = amount.minor();
         order.enter(State::Success, now);
-        self.entries.push(Entry { at: now, order: index, from: Account::Payers, to: Account::Merchant, amount });
+        let (from, to) = (Account::Payers, Account::Merchant);
+        self.entries.push(Entry { at: now, order: index, from, to, amount, refund: false });
     }
 
     /// Gives `minor` back to the payer; no more than is there.
     pub(super) fn give_back(&mut self, index: usize, minor: u64, then: State) {
         let now = self.now;
-        if self.move_back(index, minor)
+        if self.move_back(index, minor, false)
             && let Some(order) = self.orders.get_mut(index)
         {
             order.enter(then, now);
@@ -106,14 +109,15 @@ impl Book {
     }
 
     /// The movement itself. False when there was nothing to move.
-    pub(super) fn move_back(&mut self, index: usize, minor: u64) -> bool {
+    pub(super) fn move_back(&mut self, index: usize, minor: u64, refund: bool) -> bool {
         let now = self.now;
         let Some(order) = self.orders.get_mut(index) else { return false };
         let minor = minor.min(order.net());
         let amount = order.amount().and_then(|total| Money::new(minor, total.currency()).ok());
         let Some(amount) = amount.filter(|amount| amount.minor() > 0) else { return false };
         order.returned = order.returned.saturating_add(minor);
-        self.entries.push(Entry { at: now, order: index, from: Account::Merchant, to: Account::Payers, amount });
+        let (from, to) = (Account::Merchant, Account::Payers);
+        self.entries.push(Entry { at: now, order: index, from, to, amount, refund });
         true
     }
 

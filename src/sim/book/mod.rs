@@ -16,7 +16,7 @@ mod reverse;
 mod violations;
 
 pub use accounts::{Account, Entry};
-pub use movements::{Movement, MovementKind};
+pub use movements::{Misprint, Movement, MovementKind};
 pub use order::{Order, Received, State, Transaction};
 pub use pay::{PayOutcome, PayRequest};
 pub use plan::{Code, Fate, Plan, RefundFate, RefundPlan, ReversePlan, Rules, Say, UnknownReverse};
@@ -79,6 +79,7 @@ pub struct Book {
     refunds_due: BTreeSet<(Tick, String)>,
     due: BTreeSet<(Tick, usize, Due)>,
     entries: Vec<Entry>,
+    misprints: Vec<Misprint>,
     violations: Violations,
 }
 
@@ -140,6 +141,7 @@ impl Book {
             refunds_due: BTreeSet::new(),
             due: BTreeSet::new(),
             entries: Vec::new(),
+            misprints: Vec::new(),
             violations: Violations::default(),
         }
     }

@@ -188,7 +188,7 @@ impl Book {
             RefundState::Closed => order.held = order.held.saturating_sub(minor),
             RefundState::Success => {
                 order.held = order.held.saturating_sub(minor);
-                self.move_back(index, minor);
+                self.move_back(index, minor, true);
             }
         }
     }

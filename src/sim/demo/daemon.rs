@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A running daemon. Killed when dropped.
 pub(super) struct Daemon {
@@ -31,6 +31,13 @@ impl Role {
     /// What it is, for people.
     pub(super) fn words(&self) -> &'static str {
         if self.first.is_empty() { "shroff serve" } else { "shroff-sim in the role of shroff serve" }
+    }
+
+    /// Runs another command of it to its end, as somebody at the terminal would.
+    pub(super) fn run(&self, config: &Path, args: &[&str]) -> std::io::Result<Output> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.first).args(args).arg("--config").arg(config);
+        command.env_remove("NOTIFY_SOCKET").env("NO_COLOR", "1").stdin(Stdio::null()).output()
     }
 
     /// Starts it; its log goes to the end of `log`.

@@ -1,6 +1,7 @@
-//! `shroff-sim demo`: gateway, scanner and the real daemon on a temporary ledger. Sells, fails, is killed, recovers, and
-//! sets what the terminal says against what the gateway's books say.
+//! `shroff-sim demo`: gateway, scanner and the real daemon on a temporary ledger. Sells, fails, is killed, recovers, gives
+//! money back, sets what the terminal says against what the gateway's books say, and reconciles the day.
 
+mod accounts;
 mod daemon;
 mod pos;
 mod shop;
@@ -34,7 +35,8 @@ pub(super) struct Sale {
     agree: bool,
 }
 
-/// Runs the demo. True when the terminal and the books agree on every sale.
+/// Runs the demo. True when the terminal and the books agree on every sale, and the day's reconciliation finds what it
+/// should.
 ///
 /// # Errors
 /// When something that has nothing to do with money goes wrong: no port, no temporary folder, a daemon that ends.
@@ -45,25 +47,28 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<bool> {
     tell(&format!("  terminal  {}", shop.daemon_words()));
     tell(&format!("  scanner   {}", shop.scanner_words()));
     tell(&format!("  page      {}   <- what the customer sees; open it in a browser", shop.page_address()));
-    let sales = match story::tell(&mut shop).await {
-        Ok(sales) => sales,
+    let day = accounts::today();
+    let told = match story::tell(&mut shop).await {
+        Ok(told) => told,
         Err(error) => {
             tell(&shop.last_words());
             return Err(error);
         }
     };
+    let sales = &told.sales;
     let agree = sales.iter().all(|sale| sale.agree) && !sales.is_empty();
-    tell(&format!("\n{}", table(&sales)));
+    tell(&format!("\n{}", table(sales)));
     tell(if agree {
         "\nThe terminal and the gateway's books agree on every sale."
     } else {
         "\nTHE TERMINAL AND THE GATEWAY'S BOOKS DISAGREE."
     });
+    let reconciled = accounts::close(&shop, &told, day).await?;
     if args.keep {
         play(&mut shop).await?;
     }
     shop.close().await?;
-    Ok(agree)
+    Ok(agree && reconciled)
 }
 
 fn table(sales: &[Sale]) -> Table {

@@ -89,6 +89,32 @@ impl Pos {
         self.post(&format!("/v1/payments/{reference}/ack"), &json!({})).await.map(|_| ())
     }
 
+    /// Asks for money to be given back, all of it or `amount`.
+    pub(super) async fn refund(&self, reference: &str, refund_ref: &str, amount: Option<u64>) -> anyhow::Result<Value> {
+        let body = json!({ "refund_ref": refund_ref, "amount": amount, "reason": "demo" });
+        self.post(&format!("/v1/payments/{reference}/refunds"), &body).await
+    }
+
+    /// The refund when it has ended.
+    pub(super) async fn refunded(&self, refund_ref: &str) -> anyhow::Result<Value> {
+        let ended = async {
+            let mut seq = 0;
+            loop {
+                let path = format!("/v1/refunds/{refund_ref}?wait={POLL}&after={seq}");
+                if let Ok(refund) = self.get(&path).await {
+                    if refund.get("final").and_then(Value::as_bool).unwrap_or_default() {
+                        return refund;
+                    }
+                    seq = refund.get("seq").and_then(Value::as_u64).unwrap_or(seq);
+                } else {
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
+            }
+        };
+        let limit = PATIENCE.saturating_add(Duration::from_secs(POLL));
+        tokio::time::timeout(limit, ended).await.context("the refund does not end")
+    }
+
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
         Self::json(request).await

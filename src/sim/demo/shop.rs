@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -25,8 +26,9 @@ const LAST_LINES: usize = 20;
 pub(super) struct Shop {
     folder: tempfile::TempDir,
     gateway: Running,
+    mch_id: String,
     scanner: PtyScanner,
-    role: Role,
+    role: Arc<Role>,
     daemon: Option<Daemon>,
     pos: Pos,
     api: SocketAddr,
@@ -61,8 +63,19 @@ impl Shop {
         let config = config((api_version, sign_type), &merchant.mch_id, &merchant.appid, https, api, scanner.link());
         private(&folder.path().join("config.toml"), config.as_bytes())?;
         let pos = Pos::new(format!("http://{api}"), token)?;
-        let role = Role::find()?;
-        let mut shop = Self { folder, gateway, scanner, role, daemon: None, pos, api, codes: 0, sales: 0 };
+        let role = Arc::new(Role::find()?);
+        let mut shop = Self {
+            folder,
+            gateway,
+            mch_id: merchant.mch_id,
+            scanner,
+            role,
+            daemon: None,
+            pos,
+            api,
+            codes: 0,
+            sales: 0,
+        };
         shop.start().await?;
         Ok(shop)
     }
@@ -98,8 +111,7 @@ impl Shop {
 
     /// Begins a sale of so many major units; gives our name of it.
     pub(super) async fn begin(&mut self, amount: &str) -> anyhow::Result<String> {
-        let currency: Currency = "HKD".parse()?;
-        let amount = Money::parse_major(amount, currency)?.minor();
+        let amount = minor(amount)?;
         self.sales = self.sales.saturating_add(1);
         let client_ref = format!("DEMO-{:03}-{}", self.sales, std::process::id());
         let payment = self.pos.collect(&client_ref, amount).await?;
@@ -142,6 +154,49 @@ impl Shop {
         })
     }
 
+    /// Asks for money to be given back, all of it or so many major units.
+    pub(super) async fn refund(&self, payment: &Value, name: &str, amount: Option<&str>) -> anyhow::Result<()> {
+        let amount = amount.map(minor).transpose()?;
+        self.pos.refund(text(payment, "ref"), name, amount).await.map(|_| ())
+    }
+
+    /// Waits for a refund's end and sets it against the books.
+    pub(super) async fn audit_refund(&self, title: &'static str, name: &str) -> anyhow::Result<(Sale, Value)> {
+        let refund = self.pos.refunded(name).await?;
+        let amount = refund.get("amount").and_then(Value::as_u64).unwrap_or_default();
+        let number = text(&refund, "out_refund_no");
+        let returned = self.gateway.with_book(|book, _| {
+            let known = book.refund_by(number).filter(|known| known.arrived().is_some());
+            known.map_or(0, |known| known.amount.minor())
+        });
+        let state = text(&refund, "state");
+        let sale = Sale {
+            title,
+            says: format!("{state} {}", hkd(amount)),
+            books: format!("returned {}", hkd(returned)),
+            agree: state == "refunded" && amount == returned,
+        };
+        Ok((sale, refund))
+    }
+
+    /// The gateway, to look into its books or to play tricks.
+    pub(super) fn gateway(&self) -> &Running {
+        &self.gateway
+    }
+
+    /// The merchant's number.
+    pub(super) fn merchant(&self) -> &str {
+        &self.mch_id
+    }
+
+    /// Runs a command of `shroff` to its end.
+    pub(super) async fn run(&self, args: &[&str]) -> anyhow::Result<std::process::Output> {
+        let (role, config) = (Arc::clone(&self.role), self.path("config.toml"));
+        let args: Vec<String> = args.iter().map(|it| (*it).to_owned()).collect();
+        let run = move || role.run(&config, &args.iter().map(String::as_str).collect::<Vec<_>>());
+        Ok(tokio::task::spawn_blocking(run).await??)
+    }
+
     pub(super) fn gateway_address(&self) -> String {
         self.gateway.https().map(|address| format!("https://{address}")).unwrap_or_default()
     }
@@ -181,7 +236,7 @@ impl Shop {
         Ok(())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
@@ -217,7 +272,12 @@ async fn follow(pos: &Pos, reference: &str, until: impl Fn(&Value) -> bool) -> a
     }
 }
 
-fn hkd(minor: u64) -> String {
+fn minor(major: &str) -> anyhow::Result<u64> {
+    let currency: Currency = "HKD".parse()?;
+    Ok(Money::parse_major(major, currency)?.minor())
+}
+
+pub(super) fn hkd(minor: u64) -> String {
     let money = "HKD".parse::<Currency>().ok().and_then(|currency| Money::new(minor, currency).ok());
     money.map(|money| money.to_string()).unwrap_or_default()
 }

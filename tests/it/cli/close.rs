@@ -1,10 +1,14 @@
 //! `close`: what a day took, gave back and left open.
 
+use clap::Parser as _;
 use rusqlite::{Connection, params};
-use shroff::ledger::{Birth, Ledger};
+use shroff::cli::Exit;
+use shroff::cli::close::{CloseArgs, close};
+use shroff::ledger::{Birth, Ledger, Reader};
+use shroff::reconcile::Kept;
 use shroff::sim::book::Op;
 use shroff::sim::faults::{Arrival, Deed, Rule};
-use shroff::words::{Day, Secret};
+use shroff::words::{Day, Secret, WallTime};
 
 use super::counter::{Counter, Ended};
 
@@ -83,10 +87,29 @@ impl Book {
         name
     }
 
+    /// Closes the day when the clock shows 09:30 of the next one.
     fn close(&self, args: &[&str]) -> Ended {
-        let mut line = vec!["close", "--day", DAY];
-        line.extend(args);
-        self.counter.shroff(&line)
+        self.close_at(DAY, 33 * 60 + 30, args)
+    }
+
+    /// Closes `day` so many minutes after [`DAY`] began.
+    fn close_at(&self, day: &str, minute: i64, args: &[&str]) -> Ended {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: CloseArgs,
+        }
+        let now = WallTime::from_millis(DAY.parse::<Day>().expect("a day").begin().millis() + minute * 60_000);
+        let line = Line::try_parse_from([&["close", "--day", day][..], args].concat());
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => return Ended { code: Some(2), out: String::new(), err: error.to_string() },
+        };
+        let (exit, out, err) = match close(&self.counter.path("config.toml"), &line.args, now) {
+            Ok((exit, out)) => (exit, out, String::new()),
+            Err(error) => (Exit::of(&error), String::new(), format!("{error:#}")),
+        };
+        Ended { code: Some(if exit == Exit::Data { 65 } else { i32::from(exit == Exit::Found) }), out, err }
     }
 
     fn json(&self, code: i32) -> serde_json::Value {
@@ -235,6 +258,9 @@ fn an_empty_day_is_fine_and_a_day_to_come_is_none() {
     let book = Book::new();
     book.close(&[]).exits(0).prints("no money moved");
     assert_eq!(book.json(0)["currencies"], serde_json::json!([]));
+    book.close_at(DAY, 600, &[]).exits(0).prints("the day goes on; this is what was known at 2026-03-02 10:00:00");
+    book.close_at("2026-03-03", 24 * 60 - 1, &[]).exits(65).tells("has not begun");
+    book.close_at("2026-03-03", 24 * 60, &[]).exits(0);
     book.counter.shroff(&["close"]).exits(0).prints("the day goes on");
     book.counter.shroff(&["close", "--day", "2999-01-01"]).exits(65).tells("has not begun");
     Counter::new().shroff(&["close"]).exits(74).tells("there is no ledger");
@@ -254,15 +280,98 @@ fn a_real_day_beside_a_running_daemon_is_what_the_gateways_books_say() {
         }
     };
     sell(&counter, "R-1", 8800, "130000517967681395", "paid");
+    // Not today's day by another clock, a moment later: that of the sale.
+    let shown = counter.json(&["show", "R-1", "--json"]);
+    let paid_at: jiff::Timestamp = shown["attempts"][0]["paid_at"].as_str().expect("a time").parse().expect("a time");
+    let day = Day::of(WallTime::from_millis(paid_at.as_millisecond())).to_string();
     sell(&counter, "R-2", 1200, "130000517967681396", "paid");
     sell(&counter, "R-3", 500, "130110517967681397", "declined"); // the simulator answers NOAUTH
-    counter.shroff(&["close"]).exits(0).prints("HKD 100.00 (2)").prints("ann").prints("1 declined");
+    counter.shroff(&["close", "--day", &day]).exits(0).prints("HKD 100.00 (2)").prints("ann").prints("1 declined");
     counter.sim().add(Rule::always(Op::Query, Arrival::HangRequest));
     counter.sim().add(Rule::once(Op::Pay, Deed::ErrCode { code: "SYSTEMERROR".into(), does: true, recall: false }));
     sell(&counter, "R-4", 300, "130000517967681398", "verifying");
-    let ended = counter.shroff(&["close"]).exits(1).prints("1 unresolved").prints("R-4").prints("HKD 3.00");
+    let ended =
+        counter.shroff(&["close", "--day", &day]).exits(1).prints("1 unresolved").prints("R-4").prints("HKD 3.00");
     ended.never_says("130000517967681398");
     let book = counter.sim().book();
     let net: u64 = book.orders().iter().map(|order| order.net()).sum();
     assert_eq!(net, 8800 + 1200 + 300, "the gateway knows what became of the last one");
+}
+
+/// What a comparison of `day` with a whole statement found.
+fn kept(day: &str, wrong: u64) -> Kept {
+    Kept {
+        day: day.parse().expect("a day"),
+        payments: true,
+        refunds: true,
+        complete: true,
+        wrong,
+        look: 0,
+        explained: 0,
+        unlisted: 0,
+        agreed: 3,
+        totals: Vec::new(),
+        statements: Vec::new(),
+        terminals: vec!["T01".to_owned()],
+    }
+}
+
+#[test]
+fn whether_the_day_was_reconciled_is_said_and_which_days_it_is_high_time_for() {
+    const DAY_MINUTES: i64 = 24 * 60;
+    let mut book = Book::new();
+    let note = |book: &Book, minute| book.close_at(DAY, minute, &[]).exits(0).out;
+    assert!(!note(&book, DAY_MINUTES).contains("reconcile"), "nothing moved, and there is nothing to compare");
+    book.add(PAID);
+    let same_day = note(&book, 700);
+    assert!(same_day.contains("statement of the day is there from 2026-03-03 10:00:00 UTC+8"), "{same_day}");
+    let next_day = note(&book, DAY_MINUTES + 600);
+    assert!(next_day.contains("`shroff statement --day 2026-03-02`, then `shroff reconcile"), "{next_day}");
+
+    let path = book.counter.path("ledger.sqlite");
+    let keep = |kept: Kept| {
+        let at = WallTime::from_millis(DAY.parse::<Day>().expect("a day").end().millis() + 11 * 3_600_000);
+        shroff::ledger::keep_reconciled_offline(&path, &[kept], at).expect("kept");
+    };
+    keep(kept(DAY, 0));
+    assert!(note(&book, 3000).contains("reconciled at 2026-03-03 11:00:00 UTC+8: nothing differs"));
+    assert_eq!(book.json(0)["reconciled"]["fine"], true);
+    let at_noon = WallTime::from_millis(DAY.parse::<Day>().expect("a day").begin().millis() + 12 * 3_600_000);
+    shroff::ledger::keep_reconciled_offline(&path, &[kept(DAY, 0)], at_noon).expect("kept");
+    assert!(note(&book, 3000).contains("12:00:00 UTC+8, before the day was over: nothing differs"));
+    assert_eq!(book.json(0)["reconciled"]["fine"], false, "more may have been sold that day");
+    let in_june = "2026-06-01".parse().expect("a day");
+    assert_eq!(Reader::open(&path).expect("opens").unreconciled_days(in_june).expect("reads").len(), 1);
+    keep(kept(DAY, 2));
+    assert!(note(&book, 3000).contains("2 differences; `shroff reconcile statement-2026-03-02.csv` lists them"));
+    keep(Kept { refunds: false, ..kept(DAY, 0) });
+    assert!(note(&book, 3000).contains("only in part"));
+    assert_eq!(book.json(0)["reconciled"]["fine"], false);
+
+    // Two more days with sales, one with nothing but a reversal after payment, one with nothing but a refund, one with
+    // neither; and the days before and after the sixtieth.
+    book.add(Sale { minute: -DAY_MINUTES, ..PAID });
+    let sold = book.add(Sale { minute: -3 * DAY_MINUTES, ..PAID });
+    book.add(Sale { minute: -5 * DAY_MINUTES, outcome: "returned", ..PAID });
+    book.add(Sale { minute: -6 * DAY_MINUTES, outcome: "declined", ..PAID });
+    book.refund(&sold, "F-1", 8800, "refunded", "bob", 1 - 2 * DAY_MINUTES);
+    let late = |at_day: i64| {
+        let today =
+            Day::of(WallTime::from_millis(DAY.parse::<Day>().expect("a day").begin().millis() + at_day * 86_400_000));
+        let days = Reader::open(&path).expect("opens").unreconciled_days(today).expect("reads");
+        days.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let all = ["2026-02-25", "2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02"];
+    assert_eq!(late(61), all, "what was compared in part was not compared");
+    assert_eq!(late(60), all[..4]);
+    assert_eq!(late(56), all[..1]);
+    assert_eq!(late(55), [""; 0]);
+    keep(kept(DAY, 7));
+    keep(kept("2026-02-28", 0));
+    assert_eq!(late(61), ["2026-02-25", "2026-02-27", "2026-03-01"]);
+    let told = book.close_at("2026-05-02", 61 * DAY_MINUTES, &[]).exits(0);
+    told.prints("never reconciled although more than 60 days ago: 3 days, 2026-02-25, 2026-02-27, 2026-03-01;");
+    let told = book.close_at("2026-05-02", 61 * DAY_MINUTES, &["--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told.out).expect("one document");
+    assert_eq!(told["unreconciled_days"], serde_json::json!(["2026-02-25", "2026-02-27", "2026-03-01"]));
 }

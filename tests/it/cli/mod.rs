@@ -11,10 +11,14 @@ mod log;
 mod pay;
 mod plain;
 mod reconcile;
+mod reconcile_kept;
+mod reconcile_refunds;
 mod refund;
 mod resolve;
 mod scanners;
+mod service;
 mod settlements;
+mod setup;
 mod statement;
 mod statement_v3;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::CODE;
 use super::counter::{Counter, shroff};
 use crate::reconcile::sheet::{Move, Style, statement};
-use crate::reconcile::shop::{Course, Shop};
+use crate::reconcile::shop::{Back, Course, Shop};
 use shroff::words::{Day, WallTime};
 
 const DAY: &str = "2026-03-02";
@@ -85,6 +85,54 @@ fn the_day_of_two_terminals_agrees() {
         assert!(ended.out.contains("payments") && ended.out.contains("246.68"), "{style:?} {ended:?}");
         chain.run(&["--json"]).exits(0).prints("\"fine\": true");
         chain.run(&["--csv"]).exits(0).prints("weight,kind,");
+    }
+}
+
+/// The POS moved a sale to the other terminal, and both were paid.
+#[test]
+fn one_reference_paid_at_two_terminals_is_found_unless_each_counts_for_itself() {
+    let counter = Counter::new();
+    let mut shops = [Shop::open("T01", noon()), Shop::open("T02", noon())];
+    let first = shops.each_mut().map(|shop| shop.sell(8800, Course::Paid));
+    let rows =
+        |shops: &[Shop; 2]| -> Vec<Move> { shops.iter().flat_map(|shop| listed(&counter, &shop.path())).collect() };
+    let run = |shops: &[Shop; 2], rows: &[Move]| {
+        counter.write("bill.csv", &statement(Style::All27, rows));
+        let ledgers = shops.each_ref().map(|shop| shop.path().display().to_string());
+        let file = counter.path("bill.csv").display().to_string();
+        counter.shroff(&["reconcile", &file, "--json", "--no-store", "--ledger", &ledgers[0], "--ledger", &ledgers[1]])
+    };
+    let before = rows(&shops);
+    let ended = run(&shops, &before).exits(1);
+    let report: Value = serde_json::from_str(&ended.out).expect("JSON");
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(1), "{report:#}");
+    let finding = &report["findings"][0];
+    assert_eq!((&finding["kind"], &finding["at_stake"]), (&"paid_twice".into(), &8800.into()));
+    assert_eq!(
+        (&finding["statement_net"], &finding["ledger_net"], &report["agreed"]),
+        (&0.into(), &0.into(), &2.into())
+    );
+    let (cause, step) = (finding["cause"].as_str().expect("words"), finding["step"].as_str().expect("words"));
+    assert!(
+        cause.contains("the POS's reference R-1 was paid here with order T02") && cause.contains("order T01"),
+        "{cause}"
+    );
+    assert!(step.contains(&format!("`shroff refund {} --reason", first[1])), "{step}");
+
+    // Given back at the other terminal: nothing is owed any more.
+    let number = shops[0].refund(&first[0], "twice", None, Back::Refunded);
+    let mut refunded = before.clone();
+    refunded.push(Move { state: "REFUND", refund_no: number, at: format!("{DAY} 12:00:30"), ..before[0].clone() });
+    run(&shops, &refunded).exits(0);
+
+    // Another amount under the same reference, or many in common: each terminal counts for itself.
+    for (amounts, found) in [([300, 300], 0), ([300, 301], 0)] {
+        let mut shops = [Shop::open("T01", noon()), Shop::open("T02", noon())];
+        for (shop, amount) in shops.iter_mut().zip(amounts) {
+            shop.sell(8800, Course::Paid);
+            shop.sell(amount, Course::Paid);
+        }
+        run(&shops, &rows(&shops)).exits(found);
     }
 }
 

@@ -1,7 +1,7 @@
 //! `resolve` with the daemon stopped: the real till and the real gateway client, without doors.
 
 use serde_json::Value;
-use shroff::sim::book::{Op, Rules, State};
+use shroff::sim::book::{Op, RefundState, Rules, State};
 use shroff::sim::faults::{Arrival, Deed, Rule};
 
 use super::counter::Counter;
@@ -52,6 +52,21 @@ fn a_sale_in_doubt_is_asked_about_and_settled() {
     counter.agrees("paid", 8800);
     counter.shroff(&["resolve"]).exits(0).tells("nothing is open");
     assert_eq!(counter.resolved(&["resolve", "--json"], 0)["settled"], serde_json::json!([]));
+}
+
+#[test]
+fn a_look_says_what_is_open_beside_the_daemon_and_asks_nobody() {
+    let mut counter = Counter::with_gateway();
+    counter.shroff(&["resolve", "--look"]).exits(0).tells("there is no ledger yet");
+    assert!(!counter.path("ledger.sqlite").exists(), "a look makes no ledger");
+    counter.open();
+    counter.shroff(&["resolve", "--look"]).exits(0).tells("nothing is open");
+    let armed = counter.api().post("/v1/payments", r#"{"client_ref":"R-1","amount":8800}"#).json();
+    counter.shroff(&["resolve", "--look"]).exits(1).prints("R-1").prints("a payment code");
+    let document = counter.resolved(&["resolve", "--look", "--json"], 1);
+    assert_eq!((&document["open"][0]["payment"]["ref"], &document["open_refunds"]), (&armed["ref"], &0.into()));
+    counter.kill_daemon();
+    counter.shroff(&["resolve", "--look"]).exits(1).prints("R-1");
 }
 
 #[test]
@@ -143,4 +158,56 @@ fn a_ledger_that_is_not_there_is_not_made() {
     counter.shroff(&["resolve"]).exits(74).tells("there is no ledger");
     assert!(!counter.path("ledger.sqlite").exists());
     counter.shroff(&["resolve", "--limit", "soon"]).exits(2).tells("90s");
+}
+
+/// A counter whose daemon was killed with refunds under way: R-1's reply was lost, R-2's takes half a minute, and the
+/// account is empty for R-3's.
+fn killed_with_refunds() -> Counter {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    for (no, scenario) in [(1, 602), (2, 607), (3, 601)] {
+        let (name, code) = (format!("R-{no}"), format!("13{scenario:04}51796768139{no}"));
+        counter.shroff(&["pay", "88.00", "--ref", &name, "--code", &code]).exits(0);
+        let payment = counter.json(&["show", &name, "--json"])["ref"].as_str().expect("a ref").to_owned();
+        let body = format!(r#"{{"refund_ref":"B-{no}","amount":1200,"reason":"x"}}"#);
+        assert_eq!(counter.api().post(&format!("/v1/payments/{payment}/refunds"), &body).status, 201);
+    }
+    let mut refund = counter.api().get("/v1/refunds/B-2").json();
+    while refund["state"] != "processing" {
+        refund = counter.api().get(&format!("/v1/refunds/B-2?wait=20&after={}", refund["seq"])).json();
+    }
+    counter.kill_daemon();
+    counter
+}
+
+#[test]
+fn refunds_are_settled_too_and_the_others_are_listed_with_what_they_wait_for() {
+    let counter = killed_with_refunds();
+    let document = counter.resolved(&["resolve", "--json", "--limit", "4s"], 1);
+    let names = |list: &str, at: &str| {
+        let list = document[list].as_array().expect("a list").iter();
+        list.map(|it| it.pointer(at).and_then(Value::as_str).expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    // The one whose reply was lost is known to WeChat, and was paid out at once.
+    assert_eq!(names("settled_refunds", "/refund_ref"), ["B-1"], "{document}");
+    assert_eq!(names("open_refunds", "/refund/refund_ref"), ["B-2", "B-3"]);
+    assert_eq!((&document["settled"], &document["open"]), (&serde_json::json!([]), &serde_json::json!([])));
+    let waits = names("open_refunds", "/waits_for");
+    assert!(waits[0].starts_with("the payer's bank") && waits[0].contains("; next at "), "{waits:?}");
+    assert!(waits[1].contains("(NOTENOUGH); next at "), "{waits:?}");
+    let ended = counter.shroff(&["resolve", "--limit", "1s"]).exits(1).tells("0 settled, 2 left open");
+    let ended = ended.prints("REFUND").prints("B-2").prints("B-3").prints("HKD 12.00").tells("may take days");
+    assert!(!ended.out.contains("CLIENT_REF"), "no payment is open: {ended:?}");
+
+    // The bank has paid out; the empty account is tried in an hour only.
+    counter.sim().with_book(|book, now| {
+        let slow = book.refunds().find(|refund| refund.state() == RefundState::Processing);
+        let number = slow.expect("one at work").out_refund_no.clone();
+        assert!(book.refund_ends(&number, RefundState::Success, now));
+    });
+    let ended = counter.shroff(&["resolve", "--limit", "4s"]).exits(1).tells("1 settled, 1 left open");
+    assert!(ended.out.starts_with("refunded HKD 12.00 refund B-2\n"), "{ended:?}");
+    let book = counter.sim().book();
+    assert_eq!((book.refunds().count(), book.violations().is_empty()), (2, true), "{:?}", book.violations());
+    counter.shroff(&["verify"]).exits(0);
 }

@@ -14,13 +14,22 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 #[test]
 fn killed_at_any_moment_a_refund_is_returned_exactly_once() {
+    killed_at_any_moment("v2");
+}
+
+#[test]
+fn killed_at_any_moment_over_v3_a_refund_is_returned_exactly_once() {
+    killed_at_any_moment("v3");
+}
+
+fn killed_at_any_moment(api: &'static str) {
     // Plain; its reply is lost; SYSTEMERROR, yet done; takes 30 s; arrives twice.
     let scenarios = [0, 602, 604, 607, 614];
     let delays = [0, 1, 3, 8, 30, 300, 5_200];
     std::thread::scope(|scope| {
         for (at, delay) in delays.into_iter().enumerate() {
             scope.spawn(move || {
-                let mut counter = Counter::open(Setup::default());
+                let mut counter = Counter::open(Setup { api, ..Setup::default() });
                 let scenario = scenarios[at % scenarios.len()];
                 let payment = counter.sell_with("1", 6600, &format!("13{scenario:04}{:012}", 700 + at));
                 let payment = counter.until_final(&payment, LONGEST);

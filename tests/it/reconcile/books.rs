@@ -6,7 +6,7 @@ use shroff::reconcile::statement::{Layout, Part, Row};
 use shroff::reconcile::{
     Book, Days, Evidence, LedgerLine, Report, Side, Standing, StatementRead, What, compare, explain,
 };
-use shroff::words::Day;
+use shroff::words::{Day, Money};
 
 /// A ledger in memory.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,13 @@ impl Book for Pages {
 
     fn payment(&self, reference: &str) -> Result<Vec<LedgerLine>, Self::Error> {
         Ok(self.0.iter().filter(|line| line.reference == reference && line.is_payment()).cloned().collect())
+    }
+
+    fn names(&self, days: &Days, each: &mut dyn FnMut(&str, &str, Money)) -> Result<(), Self::Error> {
+        for line in self.0.iter().filter(|line| line.is_payment() && line.counts(days)) {
+            each(&line.client_ref, &line.out_trade_no, line.amount);
+        }
+        Ok(())
     }
 
     fn paid_twice(&self, days: &Days) -> Result<Vec<String>, Self::Error> {

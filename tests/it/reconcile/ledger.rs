@@ -7,7 +7,7 @@ use shroff::ledger::Movements;
 use shroff::reconcile::{Book as _, Days, Kind, LedgerLine, Standing, What};
 use shroff::words::{Day, WallTime};
 
-use super::shop::{Course, Shop};
+use super::shop::{Back, Course, Shop};
 
 /// 2026-03-02 20:00 in China.
 fn evening() -> WallTime {
@@ -125,6 +125,104 @@ fn a_payment_taken_with_two_codes_is_named() {
     let book = Movements::open(&shop.path()).expect("opens");
     assert_eq!(book.paid_twice(&days(&["2026-03-02"])).expect("reads"), [twice.as_str()]);
     assert_eq!(book.paid_twice(&days(&["2026-03-03"])).expect("reads"), Vec::<String>::new());
+}
+
+#[test]
+fn a_refund_is_a_line_of_the_day_on_which_wechat_accepted_it() {
+    let mut shop = Shop::open("T01", evening());
+    let sold: Vec<_> = (0..6).map(|no| shop.sell(1000 + no, Course::Paid)).collect();
+    let mut numbers = vec![
+        shop.refund(&sold[0], "all", None, Back::Refunded),
+        shop.refund(&sold[1], "part", Some(300), Back::Refunded),
+        shop.refund(&sold[2], "refused", Some(301), Back::Refused),
+        shop.refund(&sold[3], "closed", Some(302), Back::Closed),
+        shop.refund(&sold[4], "by-hand", Some(303), Back::ByHand),
+        shop.refund(&sold[5], "at-work", Some(304), Back::Processing),
+        shop.refund(&sold[5], "silence", Some(305), Back::Silence),
+    ];
+    shop.pass(Duration::from_secs(120));
+    numbers.push(shop.refund(&sold[1], "second-part", Some(200), Back::Refunded));
+    shop.sell(77, Course::Open);
+    // The next evening: a refund of yesterday's sale.
+    shop.pass(Duration::from_secs(24 * 3600));
+    let next = shop.refund(&sold[1], "third-part", Some(100), Back::Refunded);
+
+    let book = Movements::open(&shop.path()).expect("opens");
+    let (first, second) = (days(&["2026-03-02"]), days(&["2026-03-03"]));
+    let told = moved(&book, &first);
+    let amounts: Vec<(u64, Standing)> = told.iter().map(|it| (it.1, it.2)).collect();
+    let paid = (1000..1006).map(|amount| (amount, Standing::Done));
+    let accepted = [1000, 300, 303, 304, 200].map(|amount| (amount, Standing::Done));
+    let open = [(77, Standing::Open), (305, Standing::Open)];
+    assert_eq!(amounts, paid.chain(accepted).chain(open).collect::<Vec<_>>());
+    let told = moved(&book, &second);
+    assert_eq!(told.iter().map(|it| it.1).collect::<Vec<_>>(), [100]);
+    let lines = at(&book, &second, &[0]);
+    assert_eq!(lines[0].what, What::Refund { out_refund_no: next });
+    assert_eq!((Day::of(lines[0].at).to_string(), lines[0].begun <= lines[0].at), ("2026-03-03".to_owned(), true));
+
+    // Every place is found again, alone and with the others.
+    let told = moved(&book, &first);
+    let every: Vec<u32> = (0..).take(told.len()).collect();
+    let lines = at(&book, &first, &every);
+    assert_eq!(lines.len(), told.len());
+    for (place, line) in every.iter().zip(&lines) {
+        let [alone] = at(&book, &first, &[*place]).try_into().expect("one");
+        let meant = &told[usize::try_from(*place).expect("small")];
+        assert_eq!(
+            (&alone, &line.out_trade_no, line.amount.minor(), line.standing),
+            (line, &meant.0, meant.1, meant.2)
+        );
+    }
+    let [.., silence] = lines.as_slice() else { panic!("lines") };
+    assert_eq!((silence.state.as_str(), silence.client_ref.as_str()), ("requested", "R-6"));
+
+    // An order's lines are all there, also what came to nothing, and never the reversal's number.
+    let orders: BTreeSet<String> = lines.iter().map(|line| line.out_trade_no.clone()).collect();
+    let all = book.orders(&orders.iter().map(String::as_str).collect()).expect("reads");
+    let refunds: Vec<_> = all.iter().filter(|line| !line.is_payment()).collect();
+    assert_eq!(refunds.len(), numbers.len() + 1);
+    let standing = |number: &str| {
+        let line =
+            refunds.iter().find(|it| matches!(&it.what, What::Refund { out_refund_no } if out_refund_no == number));
+        line.map(|line| (line.standing, line.state.as_str())).expect("a line")
+    };
+    let wanted = [
+        (Standing::Done, "refunded"),
+        (Standing::Done, "refunded"),
+        (Standing::NotDone, "failed"),
+        (Standing::NotDone, "failed"),
+        (Standing::Done, "needs_attention"),
+        (Standing::Done, "processing"),
+        (Standing::Open, "requested"),
+        (Standing::Done, "refunded"),
+    ];
+    for (number, wanted) in numbers.iter().zip(wanted) {
+        assert_eq!(standing(number), wanted, "{number}");
+    }
+    // Of a statement of payments only, refunds are not expected; of one of refunds only, payments are not.
+    let mut payments = Days::default();
+    payments.add("2026-03-03".parse().expect("a day"), true, false);
+    assert_eq!(moved(&book, &payments), []);
+    let mut refunds = Days::default();
+    refunds.add("2026-03-02".parse().expect("a day"), false, true);
+    assert_eq!(moved(&book, &refunds).iter().filter(|it| it.2 == Standing::Done).count(), 5);
+}
+
+#[test]
+fn a_refund_in_a_reversals_place_is_the_reversal_and_no_line_of_its_own() {
+    let mut shop = Shop::open("T01", evening());
+    let name = shop.sell(400, Course::Reversed);
+    let db = rusqlite::Connection::open(shop.path()).expect("opens");
+    db.execute("UPDATE attempts SET outcome = 'returned', refunds = 1 WHERE payment = ?1", [name.as_str()])
+        .expect("changed");
+    drop(db);
+    let book = Movements::open(&shop.path()).expect("opens");
+    assert_eq!(moved(&book, &days(&["2026-03-02"])), []);
+    let lines = book.payment(name.as_str()).expect("reads");
+    let order = lines[0].out_trade_no.as_str();
+    assert_eq!(book.orders(&BTreeSet::from([order])).expect("reads"), lines);
+    assert_eq!(lines[0].standing, Standing::TakenBack);
 }
 
 #[test]

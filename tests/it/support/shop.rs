@@ -258,6 +258,10 @@ fn run(
                 let kept = till.acknowledge_refund(&reference, now).expect("a save");
                 answer = Box::new(move || drop(reply.send(kept)));
             }
+            Input::Reconciled(kept, reply) => {
+                till.keep_reconciled(&kept, now).expect("a save");
+                answer = Box::new(move || drop(reply.send(Ok(()))));
+            }
             Input::RefundNotice(notice, reply) => {
                 let noticed = till.notice(&notice, now).expect("a save");
                 let new = noticed.map(|it| {
@@ -278,6 +282,7 @@ fn run(
                 }
             }
             Input::Heard { id, heard, sent } => out.extend(till.hear(id, &heard, sent, now).expect("a save")),
+            Input::Adopt(settings) => till.adopt(*settings),
             Input::Stop => return,
         }
         drop(publish(&till));

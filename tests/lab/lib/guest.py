@@ -28,6 +28,13 @@ class Wire:
     def send(self, data):
         self.socket.sendall(data)
 
+    def drop(self):
+        """Forgets what was said until now."""
+        self.buffer = b""
+        while select.select([self.socket], [], [], 0)[0]:
+            if not self.socket.recv(65536):
+                raise LabError("closed")
+
     def until(self, mark, limit):
         """What comes before `mark`."""
         end = time.monotonic() + limit
@@ -50,7 +57,7 @@ class Guest:
 
     def __init__(self, image, install, gateway):
         self.image, self.install, self.gateway = image, install, gateway
-        self.asked, self.events, self.ports = 0, [], {}
+        self.asked, self.boots, self.events, self.ports = 0, 0, [], {}
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="shroff-lab-"))
@@ -77,7 +84,7 @@ class Guest:
         options = [
             "-machine", "q35,i8042=off", "-accel", "tcg,thread=multi", "-cpu", "qemu64", "-smp", "2", "-m", "512", "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-kernel", f"{self.image}/vmlinux", "-initrd", f"{self.image}/initrd",
-            "-append", "console=ttyS0 quiet net.ifnames=0 panic=-1 rw systemd.show_status=no",
+            "-append", "console=ttyS0 quiet no_timer_check net.ifnames=0 panic=-1 rw systemd.show_status=no",
             "-drive", f"file={self.image}/root.ext4,format=raw,if=virtio,snapshot=on",
             "-chardev", f"file,id=console,path={at('console')}", "-serial", "chardev:console",
             "-qmp", f"unix:{at('qmp')},server=on,wait=off",
@@ -93,17 +100,36 @@ class Guest:
         forwards = self.qmp("human-monitor-command", **{"command-line": "info usernet"})
         self.api = int(re.search(r"HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", forwards)[1])     # QEMU took a free one
         self.shell = Wire(at("shell"))
+        self.wake()
+        self.up_after = time.monotonic() - self.born
+
+    def wake(self):
+        """Until the shell answers."""
+        self.boots += 1
         end = time.monotonic() + 120 * PATIENCE
         while True:                         # what is sent before the shell listens may be lost: ask again
-            self.shell.send(b"echo AW''AKE\n")
+            self.shell.send(f"echo AW''AKE-{self.boots}\n".encode())
             try:
-                self.shell.until(b"AWAKE\n", 0.5)
+                self.shell.until(f"AWAKE-{self.boots}\n".encode(), 0.5)
                 break
             except LabError:
                 if self.qemu.poll() is not None or time.monotonic() > end:
                     raise
         self.sh("true")
-        self.up_after = time.monotonic() - self.born
+
+    def cut_power(self):
+        """The plug is pulled and put back in: what the guest had not written is lost, the disk is the same. What was plugged
+        into its own controller must be plugged in anew. How long it took until the shell answered."""
+        began = time.monotonic()
+        self.qmp("set-action", reboot="reset")
+        self.events.clear()
+        self.qmp("system_reset")
+        while not any(it["event"] == "RESET" for it in self.events):
+            self.events.append(json.loads(self.monitor.until(b"\n", 10 * PATIENCE)))
+        self.shell.drop()
+        self.wake()
+        self.qmp("set-action", reboot="shutdown")
+        return time.monotonic() - began
 
     def sh(self, command, limit=60, check=True):
         """Runs a command as root; what it says on both outputs."""
@@ -134,7 +160,7 @@ class Guest:
     def qmp(self, command, **arguments):
         self.monitor.send(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
-            answer = json.loads(self.monitor.until(b"\n", 10))
+            answer = json.loads(self.monitor.until(b"\n", 10 * PATIENCE))
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:

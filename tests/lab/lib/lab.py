@@ -1,5 +1,5 @@
 """A guest with the product installed, and whoever tells stories in it."""
-import fnmatch, functools, os, pathlib, queue, shutil, signal, sys, tempfile, threading, time, traceback
+import fnmatch, functools, os, pathlib, queue, shutil, signal, subprocess, sys, tempfile, threading, time, traceback
 
 from guest import Guest, LabError
 from shop import KEY, Gateway, Shop
@@ -22,16 +22,30 @@ def story(*kinds):
     return put
 
 
+def chapter(tell):
+    """Puts a story of the package on the list. They are told one after the other in one guest, that has nothing of shroff at
+    first, and on one ledger."""
+    STORIES[f"package/{tell.__name__.replace('_', '-')}"] = tell
+    return tell
+
+
+def is_chapter(name):
+    return name.startswith("package/")
+
+
 class Lab:
     """A guest and its shop, and the scanners of the story that is told. A story that fails spoils the guest: the next one
     gets a new one."""
 
-    def __init__(self, image, install, gateway):
-        self.image, self.install, self.gateway, self.guest, self.last_words = image, install, gateway, None, ""
+    def __init__(self, image, install, bare, packages, gateway):
+        self.image, self.install, self.bare, self.packages, self.gateway = image, install, bare, packages, gateway
+        self.guest, self.is_bare, self.last_words = None, False, ""
 
     def tell(self, story):
         """What the story has to say; raises when its claim does not hold."""
-        self.scanners, self.shop = [], Shop(self.guest, self.gateway)
+        self.scanners = []
+        if not self.is_bare or self.shop is None:
+            self.shop = Shop(self.guest, self.gateway)
         try:
             note = story(self)
             for scanner in self.scanners:
@@ -43,12 +57,24 @@ class Lab:
             self.forget()
             raise
 
-    def boot(self):
-        self.guest, self.used = Guest(self.image, self.install, self.gateway.port), False
+    def boot(self, bare=False):
+        self.guest, self.used, self.is_bare, self.shop = Guest(self.image, self.bare if bare else self.install, self.gateway.port), False, bare, None
         self.guest.__enter__()
+        self.settle()
+        return time.monotonic() - self.guest.born
+
+    def settle(self):
+        """Until the guest has come up."""
         self.guest.wait("systemctl is-system-running | grep -qx running", 60)
         self.guest.sh("systemctl start lab-api.socket")
-        return time.monotonic() - self.guest.born
+
+    def cut_power(self):
+        """The plug is pulled in the middle of whatever happens, and put back in."""
+        took = self.guest.cut_power()
+        for scanner in self.scanners:
+            scanner.plugged = False
+        self.settle()
+        return took
 
     def fresh(self):
         """A guest nothing was ever plugged into, with the daemon it booted with."""
@@ -87,19 +113,35 @@ def fill(install, programs, gateway, scanners):
         shutil.copy(source, to)
         to.chmod(mode)
     put(programs / "shroff", "usr/bin/shroff", 0o755)
+    put(ROOT / "systemd/shroff.service", "usr/lib/systemd/system/shroff.service")
+    put(ROOT / "systemd/shroff.sysusers", "usr/lib/sysusers.d/shroff.conf")
+    put(ROOT / "systemd/shroff.tmpfiles", "usr/lib/tmpfiles.d/shroff.conf")
     put(ROOT / "udev/70-shroff.rules", "usr/lib/udev/rules.d/70-shroff.rules")
     put(ROOT / "udev/shroff-modules.conf", "usr/lib/modules-load.d/shroff.conf")
     (install / "usr/lib/shroff").mkdir()
     (install / "usr/lib/shroff/shroff-hid-id").symlink_to("/usr/bin/shroff")
-    for name in ("ca.pem", "apiclient_cert.pem", "apiclient_key.pem"):
-        put(gateway.papers / name, f"etc/shroff/{name}", 0o600 if "key" in name else 0o644)
-    (gateway.papers / "v2.key").write_text(KEY)
-    put(gateway.papers / "v2.key", "etc/shroff/v2.key", 0o600)
+    for name in ("ca.pem", "apiclient_cert.pem"):
+        put(gateway.papers / name, f"etc/shroff/{name}")
+    for name in ("v2.key", "apiclient_key.pem"):
+        put(gateway.papers / name, f"etc/shroff/keys/{name}", 0o600)
     _, config = Shop.config(gateway, [(it, str(lane), it.by_path) for lane, it in enumerate(scanners)])
     (install / "etc/shroff/config.toml").write_text(config)
     wants = install / "etc/systemd/system/multi-user.target.wants"
     wants.mkdir()
-    (wants / "shroff.service").symlink_to("../shroff.service")
+    (wants / "shroff.service").symlink_to("/usr/lib/systemd/system/shroff.service")
+
+
+def pack(folder, programs):
+    """The package in two versions, of the same programs."""
+    folder.mkdir()
+    for version in VERSIONS:
+        made = subprocess.run([ROOT / "packaging/deb", "--fast", "--programs", programs, "--deb-version", version, "--output", folder / f"{version}.deb"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if made.returncode:
+            raise LabError(f"no package: {made.stdout}")
+
+
+VERSIONS = ("0.1.0-1", "0.1.0-2")
 
 
 def main(scanners):
@@ -111,37 +153,51 @@ def main(scanners):
     if not chosen:
         sys.exit(f"no story is called {' or '.join(wanted)}; there are\n  " + "\n  ".join(STORIES))
     waiting, told, stop = queue.SimpleQueue(), [], threading.Event()
-    for name in chosen:
-        waiting.put(name)
+    chapters = [name for name in chosen if is_chapter(name)]
+    for names in [chapters, *([name] for name in chosen if not is_chapter(name))]:
+        if names:
+            waiting.put(names)
 
     def work(lab):
         while not stop.is_set():
             try:
-                name = waiting.get_nowait()
+                names = waiting.get_nowait()
             except queue.Empty:
                 return lab.forget()
-            start = time.monotonic()
-            try:
-                if lab.guest is None:
-                    print(f"{lab.boot():6.1f} s  until a guest is up", flush=True)
-                    start = time.monotonic()
-                outcome, note = "ok", lab.tell(STORIES[name])
-            except Exception as error:      # whatever it is, the next story is told
-                where = "" if isinstance(error, LabError) else traceback.format_exc()
-                outcome, note = "FAILED", f"{error}\n{where}{lab.last_words}"
+            for name in names:
+                tell(lab, name)
+
+    def tell(lab, name):
+        if stop.is_set():
+            return
+        start = time.monotonic()
+        try:
+            if lab.guest is not None and lab.is_bare != is_chapter(name):
                 lab.forget()
-            if not stop.is_set():
-                told.append(outcome)
-                print(f"{time.monotonic() - start:6.1f} s  {outcome:6}  {name:32} {note}", flush=True)
+            if lab.guest is None:
+                print(f"{lab.boot(bare=is_chapter(name)):6.1f} s  until a guest is up", flush=True)
+                start = time.monotonic()
+            outcome, note = "ok", lab.tell(STORIES[name])
+        except Exception as error:          # whatever it is, the next story is told
+            where = "" if isinstance(error, LabError) else traceback.format_exc()
+            outcome, note = "FAILED", f"{error}\n{where}{lab.last_words}"
+            lab.forget()
+        if not stop.is_set():
+            told.append(outcome)
+            print(f"{time.monotonic() - start:6.1f} s  {outcome:6}  {name:32} {note}", flush=True)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began, programs = time.monotonic(), pathlib.Path(programs)
     guests = min(int(os.environ.get("SHROFF_LAB_GUESTS", len(os.sched_getaffinity(0)))), len(chosen))
     with tempfile.TemporaryDirectory(prefix="shroff-lab-") as folder:
         with Gateway(programs / "shroff-sim", pathlib.Path(folder) / "papers") as gateway:
-            install = pathlib.Path(folder) / "install"
+            install, bare, packages = (pathlib.Path(folder) / name for name in ("install", "bare", "packages"))
+            (gateway.papers / "v2.key").write_text(KEY)
             fill(install, programs, gateway, scanners)
-            labs = [Lab(image, install, gateway) for _ in range(guests)]
+            shutil.copytree(ROOT / "tests/lab/guest/overlay", bare, symlinks=True)
+            if chapters:
+                pack(packages, programs)
+            labs = [Lab(image, install, bare, packages, gateway) for _ in range(guests)]
             workers = [threading.Thread(target=work, args=(lab,)) for lab in labs]
             try:
                 for worker in workers:

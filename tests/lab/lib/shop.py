@@ -16,9 +16,9 @@ ca_file = "/etc/shroff/ca.pem"
 appid = "wx8888888888888888"
 mch_id = "1900000109"
 [gateway.v2]
-key_file = "v2.key"
+key_file = "keys/v2.key"
 client_cert_file = "apiclient_cert.pem"
-client_key_file = "apiclient_key.pem"
+client_key_file = "keys/apiclient_key.pem"
 """
 
 
@@ -127,9 +127,9 @@ class Shop:
     # -- money ----------------------------------------------------------------------------------------------------------
 
     @classmethod
-    def code(cls):
-        """A payment code nobody has seen, of a customer who pays at once."""
-        return f"130000{next(cls.codes) * 387_420_489_127 % 10 ** 12:012}"
+    def code(cls, scenario=0):
+        """A payment code nobody has seen; 0: of a customer who pays at once, others: `shroff-sim gateway --help`."""
+        return f"13{scenario:04}{next(cls.codes) * 387_420_489_127 % 10 ** 12:012}"
 
     def arm(self, lane="1", amount=8800):
         self.sales += 1
@@ -143,8 +143,26 @@ class Shop:
         ref = self.ask("POST", "/v1/payments", body, expect=(201,))["ref"]
         self.until("paid", lambda: ((payment := self.payment(ref))["state"] == "paid", payment), 20)
 
+    def payments(self):
+        page, found = self.ask("GET", "/v1/payments?limit=100"), []
+        while True:
+            found += page["payments"]
+            if not page.get("next_before"):
+                return found
+            page = self.ask("GET", f"/v1/payments?limit=100&before={page['next_before']}")
+
     def payment(self, ref):
         return self.ask("GET", f"/v1/payments/{ref}")
+
+    def begins(self, ref, scanner, scenario):
+        """Until a scan was taken, whatever comes of it."""
+        self.again(lambda: scanner.scan(self.code(scenario)), lambda: self.payment(ref)["state"] != "armed")
+
+    def ends(self, ref, state="paid", limit=60):
+        """Until a payment is final, as `state`; how long it took."""
+        took = self.until("final", lambda: ((payment := self.payment(ref))["final"], payment), limit)
+        check(state in ((payment := self.payment(ref))["state"], None), f"not {state}: {payment}")
+        return took
 
     def collects(self, ref, scanner):
         """Until a payment is paid with what is scanned now, and with no other code; how long it took."""
@@ -190,7 +208,7 @@ class Shop:
 
     def agrees(self, sales):
         """Books and ledger tell the same: so many sales, and nothing else was ever charged or asked for."""
-        books, payments = self.gateway.books(), self.ask("GET", "/v1/payments?limit=100")["payments"]
+        books, payments = self.gateway.books(), self.payments()
         paid = {attempt["out_trade_no"]: payment["amount"] for payment in payments if payment["state"] == "paid"
                 for attempt in payment["attempts"]}
         charged = {order["out_trade_no"]: order["net"] for order in self.orders()}

@@ -1,10 +1,13 @@
 //! `shroff resolve`: with the daemon stopped, drives every unsettled payment and refund to its end.
 
+mod refunds;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use refunds::{OpenRefund, Refunds};
 use serde::Serialize;
 
 use super::offline::Books;
@@ -13,7 +16,7 @@ use super::shown::{Payment, shop_time};
 use super::{Exit, Json, say};
 use crate::config::Config;
 use crate::daemon::ServeError;
-use crate::edge::api::view::PaymentView;
+use crate::edge::api::view::{PaymentView, RefundView};
 use crate::edge::desk::Board;
 use crate::ledger::{Filter, LedgerError, PaymentRow};
 use crate::words::PaymentRef;
@@ -22,6 +25,9 @@ use crate::words::PaymentRef;
 /// on where this ended. Exit code 1 when something is left.
 #[derive(Debug, clap::Args)]
 pub(super) struct ResolveArgs {
+    /// Only say what is open; nothing is asked or sent, and the daemon may run
+    #[arg(long)]
+    look: bool,
     /// Stop after this long, such as 90s, 10m or 1h
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
     limit: Duration,
@@ -45,8 +51,8 @@ const LINES: u32 = 500;
 struct Document {
     settled: Vec<PaymentView>,
     open: Vec<OpenView>,
-    /// Refunds whose end is not known yet.
-    open_refunds: usize,
+    settled_refunds: Vec<RefundView>,
+    open_refunds: Vec<OpenRefund>,
     /// Why the gateway could not be reached when it was last tried.
     unreachable: Option<String>,
 }
@@ -58,6 +64,9 @@ struct OpenView {
 }
 
 pub(super) fn run(path: &Path, args: &ResolveArgs) -> anyhow::Result<Exit> {
+    if args.look {
+        return look(path, args.output);
+    }
     super::log::listen_in_text(&args.log)?;
     crate::daemon::harden();
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
@@ -84,6 +93,20 @@ pub(super) fn run(path: &Path, args: &ResolveArgs) -> anyhow::Result<Exit> {
     work.end()
 }
 
+/// Says what is open. A terminal that never ran has nothing open: a package asks before it is removed.
+fn look(path: &Path, output: Json) -> anyhow::Result<Exit> {
+    let books = match Books::open(path) {
+        Err(error) if matches!(error.downcast_ref(), Some(LedgerError::Missing(_))) => {
+            say::tell("nothing is open: there is no ledger yet");
+            return Ok(Exit::Fine);
+        }
+        books => books?,
+    };
+    let mut work = Work::new(books, output);
+    work.find_open()?;
+    work.end()
+}
+
 /// What is being settled, as the ledger has it.
 struct Work {
     books: Books,
@@ -91,6 +114,7 @@ struct Work {
     bar: Option<Bar>,
     /// Names of what is open.
     open: BTreeSet<PaymentRef>,
+    refunds: Refunds,
     found: u64,
     /// The journal is read up to here.
     seq: u64,
@@ -100,8 +124,8 @@ struct Work {
 
 impl Work {
     fn new(books: Books, output: Json) -> Self {
-        let (open, settled) = (BTreeSet::new(), Vec::new());
-        Self { books, output, bar: None, open, found: 0, seq: 0, settled, board: Board::default() }
+        let (open, refunds, settled) = (BTreeSet::new(), Refunds::default(), Vec::new());
+        Self { books, output, bar: None, open, refunds, found: 0, seq: 0, settled, board: Board::default() }
     }
 
     /// Looks into the ledger for what has become settled.
@@ -127,6 +151,13 @@ impl Work {
         if self.board.wrong_clock {
             say::tell("shroff: the clock is wrong: set it, for example with timedatectl set-ntp true");
         }
+        self.find_open()?;
+        self.bar = Some(Bar::of_things("settling".to_owned()));
+        self.show();
+        Ok(())
+    }
+
+    fn find_open(&mut self) -> anyhow::Result<()> {
         self.seq = self.books.reader.seq()?;
         let mut filter = Filter { open: true, ..Filter::default() };
         loop {
@@ -135,15 +166,19 @@ impl Work {
             filter.before = Some(last);
             self.open.extend(rows.into_iter().map(|row| row.record.facts.reference));
         }
-        self.found = count(self.open.len());
-        self.bar = Some(Bar::of_things("settling".to_owned()));
-        self.show();
+        self.refunds = Refunds::find(&self.books)?;
+        self.found = count(self.left());
         Ok(())
     }
 
     fn look_at(&mut self, name: &str) -> anyhow::Result<()> {
         let Some(row) = self.books.reader.payment(name)? else { return Ok(()) };
         let reference = &row.record.facts.reference;
+        for line in self.refunds.look_at(&self.books, reference)? {
+            if !self.output.json {
+                self.aside(|| say::print(&line))?;
+            }
+        }
         if row.record.open || !self.open.remove(reference) {
             return Ok(());
         }
@@ -156,10 +191,16 @@ impl Work {
         Ok(())
     }
 
+    fn left(&self) -> usize {
+        self.open.len().saturating_add(self.refunds.left())
+    }
+
     fn show(&self) {
         let Some(bar) = &self.bar else { return };
-        bar.shows(self.found.saturating_sub(count(self.open.len())), Some(self.found));
-        let oldest = self.open.first().map(|name| format!("settling {name}")).unwrap_or_default();
+        bar.shows(self.found.saturating_sub(count(self.left())), Some(self.found));
+        let payment = self.open.first().map(|name| format!("settling {name}"));
+        let refund = || self.refunds.first().map(|name| format!("settling refund {name}"));
+        let oldest = payment.or_else(refund).unwrap_or_default();
         bar.says(if self.board.unreachable.is_some() { "the gateway cannot be reached".to_owned() } else { oldest });
     }
 
@@ -179,29 +220,32 @@ impl Work {
                 open.push(OpenView { waits_for: waits_for(&row), payment: PaymentView::of(&row, self.books.language) });
             }
         }
-        let open_refunds = self.board.open_refunds;
-        let exit = if open.is_empty() && open_refunds == 0 { Exit::Fine } else { Exit::Found };
-        let (settled, left) = (self.settled.len(), open.len());
+        let open_refunds = self.refunds.open(&self.books)?;
+        let (settled, left) = (
+            self.settled.len().saturating_add(self.refunds.settled.len()),
+            open.len().saturating_add(open_refunds.len()),
+        );
+        let exit = if left == 0 { Exit::Fine } else { Exit::Found };
         if self.output.json {
-            let unreachable = self.board.unreachable.take();
-            say::json(&Document { settled: self.settled, open, open_refunds, unreachable })?;
+            let (unreachable, settled_refunds) = (self.board.unreachable.take(), self.refunds.settled);
+            say::json(&Document { settled: self.settled, open, settled_refunds, open_refunds, unreachable })?;
             return Ok(exit);
-        }
-        if open_refunds > 0 {
-            say::tell(&format!(
-                "refunds still at work: {open_refunds}; a bank may take days. Start the daemon, it goes on asking; `shroff attention` \
-                 says which need a person"
-            ));
         }
         if left == 0 {
-            let done = if settled == 0 { "nothing is open".to_owned() } else { format!("all {settled} are settled") };
-            if open_refunds == 0 {
-                say::tell(&done);
-            }
+            say::tell(&if settled == 0 { "nothing is open".to_owned() } else { format!("all {settled} are settled") });
             return Ok(exit);
         }
-        let lines = open.iter().map(OpenView::line).collect::<Result<Vec<_>, _>>()?;
-        say::print(&say::table(["REF", "CLIENT_REF", "AMOUNT", "STATE", "MONEY", "WAITS FOR"], lines))?;
+        if !open.is_empty() {
+            let lines = open.iter().map(OpenView::line).collect::<Result<Vec<_>, _>>()?;
+            say::print(&say::table(["REF", "CLIENT_REF", "AMOUNT", "STATE", "MONEY", "WAITS FOR"], lines))?;
+        }
+        if !open_refunds.is_empty() {
+            let lines = open_refunds.iter().map(OpenRefund::cells).collect::<Result<Vec<_>, _>>()?;
+            say::print(&say::table(["REFUND", "OF", "AMOUNT", "STATE", "WAITS FOR"], lines))?;
+            say::tell(
+                "a refund may take days; the daemon goes on with it by itself, and `shroff attention` lists what needs a person",
+            );
+        }
         if let Some(why) = &self.board.unreachable {
             say::tell(&format!("shroff: {why}"));
         }
