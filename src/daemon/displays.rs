@@ -25,6 +25,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Displays {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    views: watch::Receiver<Vec<DeviceView>>,
 }
 
 /// One display.
@@ -40,29 +41,35 @@ struct Post {
 }
 
 impl Displays {
-    /// Starts a keeper for each. Their views are the first of `views`.
+    /// Starts a keeper for each.
     pub(super) fn start(
         config: &Config,
         board: &watch::Receiver<Board>,
         front: &Front,
         clock: Clock,
-        views: &Arc<watch::Sender<Vec<DeviceView>>>,
         metrics: &Arc<Metrics>,
         handle: &Handle,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
+        let (views, seen) = watch::channel(config.displays.iter().filter_map(view).collect());
+        let views = Arc::new(views);
         let mut tasks = JoinSet::new();
         let written =
             config.displays.iter().filter_map(|display| Some((display.lane.clone(), display.kind.glass()?.clone())));
-        for (index, (lane, settings)) in written.enumerate() {
+        for (index, (lane, settings)) in (0_usize..).zip(written) {
             let languages = settings.languages(&config.terminal.display_languages);
             let now = Arc::new(move || clock.now());
             let watcher = Watcher::new(board.clone(), lane.clone(), languages.clone(), now).in_front(front);
-            let (views, metrics) = (Arc::clone(views), Arc::clone(metrics));
+            let (views, metrics) = (Arc::clone(&views), Arc::clone(metrics));
             let post = Post { index, lane, settings, languages, views, metrics, report: None };
             tasks.spawn_on(post.run(watcher, stopped.clone()), handle);
         }
-        Self { stop, tasks }
+        Self { stop, tasks, views: seen }
+    }
+
+    /// What health tells.
+    pub(super) fn views(&self) -> watch::Receiver<Vec<DeviceView>> {
+        self.views.clone()
     }
 
     /// Lets every display say its last words, all at once.
@@ -72,11 +79,7 @@ impl Displays {
     }
 }
 
-/// What is told of displays before they were looked for. A page is none of them.
-pub(super) fn views(displays: &[Display]) -> Vec<DeviceView> {
-    displays.iter().filter_map(view).collect()
-}
-
+/// What is told of a display before it was looked for, unless it is a page.
 fn view(display: &Display) -> Option<DeviceView> {
     let settings = display.kind.glass()?;
     Some(DeviceView {

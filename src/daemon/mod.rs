@@ -114,16 +114,14 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     });
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
+    let front = doors::front(config);
+    // Before the scanners: a keeper shares nothing with them, not even by accident.
+    let displays = Displays::start(config, &board_reader, &front, clock, &metrics, runtime.handle());
+    let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?);
     if let Some(paper) = certificate(config) {
         metrics.certificate_until(paper.until);
     }
-    let (views, view_reader) = watch::channel(displays::views(&config.displays));
-    let views = Arc::new(views);
-    let front = doors::front(config);
-    // Before the scanners: a keeper shares nothing with them, not even by accident.
-    let displays = Displays::start(config, &board_reader, &front, clock, &views, &metrics, runtime.handle());
-    let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &views, &board, &metrics)?);
-    let desk = Desk::new(inbox.clone(), board_reader.clone(), view_reader);
+    let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views()).with_displays(displays.views());
     let api_config = doors::api_config(config, front);
     let api = Api::new(api_config, desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
@@ -201,7 +199,6 @@ pub(crate) fn harden() {
     }
 }
 
-/// What is told of the devices before any was looked for: scanners, then displays.
 fn runtime() -> Result<Runtime, ServeError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

@@ -27,8 +27,6 @@ const HELD_UP: Duration = Duration::from_secs(3);
 /// All scanners of the terminal.
 pub(super) struct Scanners {
     wiring: Wiring,
-    /// Their place among the views: behind the displays'.
-    first: usize,
     by_lane: Mutex<ByLane>,
 }
 
@@ -45,8 +43,8 @@ struct Wiring {
 
 /// What is told of one scanner, and where.
 struct Post {
-    /// Its place among the views.
-    place: usize,
+    /// Its place in the configuration.
+    index: usize,
     lane: LaneId,
     device: String,
     inbox: SyncSender<Input>,
@@ -68,21 +66,19 @@ struct Condition {
 }
 
 impl Scanners {
-    /// Starts a thread for each; a device that is not there is waited for. Their views come behind those that are there.
+    /// Starts a thread for each; a device that is not there is waited for.
     pub(super) fn start(
         wanted: &[Scanner],
         clock: Clock,
         inbox: &SyncSender<Input>,
-        views: &Arc<watch::Sender<Vec<DeviceView>>>,
         news: &Arc<watch::Sender<Board>>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ServeError> {
-        let first = views.borrow().len();
-        views.send_modify(|views| views.extend(wanted.iter().map(view)));
-        let (inbox, views) = (inbox.clone(), Arc::clone(views));
+        let (views, _) = watch::channel(wanted.iter().map(view).collect());
+        let (inbox, views) = (inbox.clone(), Arc::new(views));
         let wiring = Wiring { clock, inbox, views, news: Arc::clone(news), metrics: Arc::clone(metrics) };
-        let by_lane = wiring.connect(wanted, first)?;
-        Ok(Self { wiring, first, by_lane: Mutex::new(by_lane) })
+        let by_lane = wiring.connect(wanted)?;
+        Ok(Self { wiring, by_lane: Mutex::new(by_lane) })
     }
 
     /// What health tells.
@@ -97,11 +93,8 @@ impl Scanners {
     /// When the system refuses a thread.
     pub(super) fn replace(&self, wanted: &[Scanner]) -> Result<(), ServeError> {
         self.stop();
-        self.wiring.views.send_modify(|views| {
-            views.truncate(self.first);
-            views.extend(wanted.iter().map(view));
-        });
-        let new = self.wiring.connect(wanted, self.first)?;
+        self.wiring.views.send_replace(wanted.iter().map(view).collect());
+        let new = self.wiring.connect(wanted)?;
         *self.lanes() = new;
         Ok(())
     }
@@ -142,12 +135,12 @@ impl Scanners {
 }
 
 impl Wiring {
-    fn connect(&self, wanted: &[Scanner], first: usize) -> Result<ByLane, ServeError> {
+    fn connect(&self, wanted: &[Scanner]) -> Result<ByLane, ServeError> {
         let mut by_lane = ByLane::new();
         for (index, scanner) in wanted.iter().enumerate() {
             let health = Health::Gone { why: NOT_SEEN.to_owned() };
             let post = Arc::new(Post {
-                place: first.saturating_add(index),
+                index,
                 lane: scanner.lane.clone(),
                 device: scanner.settings.device.to_string(),
                 inbox: self.inbox.clone(),
@@ -166,7 +159,6 @@ impl Wiring {
     }
 }
 
-/// What is told of a scanner before it was looked for.
 fn view(scanner: &Scanner) -> DeviceView {
     DeviceView {
         lane: scanner.lane.clone(),
@@ -206,7 +198,7 @@ impl Post {
             Passed::No => return self.metrics.scan(FLOOD),
         }
         self.views.send_modify(|views| {
-            if let Some(view) = views.get_mut(self.place) {
+            if let Some(view) = views.get_mut(self.index) {
                 view.scans = view.scans.saturating_add(1);
             }
         });
@@ -252,7 +244,7 @@ impl Post {
             debug!(lane = %self.lane, device = %self.device, health = state, %advice, "scanner");
         }
         self.views.send_modify(|views| {
-            if let Some(view) = views.get_mut(self.place) {
+            if let Some(view) = views.get_mut(self.index) {
                 (view.state, view.advice) = (state, advice);
             }
         });

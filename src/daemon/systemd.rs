@@ -88,7 +88,7 @@ fn status(board: &Board, devices: &[DeviceView], refused: Option<&str>) -> Strin
     let mut wrong: Vec<String> = devices
         .iter()
         .filter(|device| device.state != CONNECTED)
-        .map(|device| format!("{} {} of lane {} is {}", device.role.word(), device.device, device.lane, device.state))
+        .map(|device| format!("scanner {} of lane {} is {}", device.device, device.lane, device.state))
         .collect();
     if let Some(why) = &board.unreachable {
         wrong.push(format!("the gateway cannot be reached ({why})"));
@@ -123,7 +123,6 @@ pub(super) fn is_there() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::desk::Role;
 
     #[test]
     fn the_line_says_what_is_open_and_all_that_is_wrong_in_one_line() {
@@ -131,7 +130,7 @@ mod tests {
         assert_eq!(status(&board, &[], None), "selling; nothing is open");
         let device = |state| DeviceView {
             lane: "1".parse().expect("a lane"),
-            role: Role::Scanner,
+            role: crate::edge::desk::Role::Scanner,
             kind: "serial",
             device: "1eab/0d10".to_owned(),
             state,

@@ -98,7 +98,7 @@ pub struct Notice {
 }
 
 /// What a device is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It reads payment codes.
     Scanner,
@@ -160,7 +160,8 @@ pub enum DeskError {
 pub struct Desk {
     inbox: std::sync::mpsc::SyncSender<Input>,
     board: watch::Receiver<Board>,
-    devices: watch::Receiver<Vec<DeviceView>>,
+    scanners: watch::Receiver<Vec<DeviceView>>,
+    displays: watch::Receiver<Vec<DeviceView>>,
 }
 
 impl Desk {
@@ -169,9 +170,15 @@ impl Desk {
     pub fn new(
         inbox: std::sync::mpsc::SyncSender<Input>,
         board: watch::Receiver<Board>,
-        devices: watch::Receiver<Vec<DeviceView>>,
+        scanners: watch::Receiver<Vec<DeviceView>>,
     ) -> Self {
-        Self { inbox, board, devices }
+        Self { inbox, board, scanners, displays: watch::channel(Vec::new()).1 }
+    }
+
+    /// Knows these displays, too.
+    #[must_use]
+    pub fn with_displays(self, displays: watch::Receiver<Vec<DeviceView>>) -> Self {
+        Self { displays, ..self }
     }
 
     /// Asks for a payment.
@@ -239,9 +246,9 @@ impl Desk {
     /// The scanners and then the displays, in the configuration's order, as they are now.
     #[must_use]
     pub fn devices(&self) -> Vec<DeviceView> {
-        let mut devices = self.devices.borrow().clone();
-        devices.sort_by_key(|it| it.role);
-        devices
+        let mut all = self.scanners.borrow().clone();
+        all.extend(self.displays.borrow().iter().cloned());
+        all
     }
 
     async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Result<T, DeskError> {

@@ -71,24 +71,43 @@ impl Charset {
         }
     }
 
-    /// `text` in characters this display has, without any that could steer it. Other scripts are spelt in Latin letters.
+    /// `text` in characters this display has, without any that could steer it. A word of another script that it has not
+    /// got whole is spelt in Latin letters: half of a name in each would be worse.
     #[must_use]
     pub fn plain(self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
-        for c in text.chars() {
-            if self.bytes(c).is_some() {
-                out.push(c);
-                continue;
+        let mut spelt = false;
+        for word in text.split_inclusive(|c: char| c.is_ascii()) {
+            let (word, behind) = match word.chars().next_back().filter(char::is_ascii) {
+                Some(last) => (word.strip_suffix(last).unwrap_or(word), Some(last)),
+                None => (word, None),
+            };
+            if word.chars().all(|c| self.bytes(c).is_some()) {
+                out.push_str(word);
+                spelt &= word.is_empty();
+            } else {
+                self.spell(word, &mut out);
+                spelt = true;
             }
-            let spelt = if c.is_control() { Some(" ") } else { deunicode::deunicode_char(c) };
-            let letters = spelt.unwrap_or("?").chars().filter(|c| self.bytes(*c).is_some());
-            for letter in letters {
+            let Some(last) = behind.map(|last| if last.is_control() { ' ' } else { last }) else { continue };
+            // A spelling ends with a blank of its own.
+            if last != ' ' || !(spelt && out.ends_with(' ')) {
+                out.push(last);
+            }
+            spelt = false;
+        }
+        out
+    }
+
+    fn spell(self, word: &str, out: &mut String) {
+        for c in word.chars() {
+            let letters = if c.is_control() { " " } else { deunicode::deunicode_char(c).unwrap_or("?") };
+            for letter in letters.chars().filter(|letter| self.bytes(*letter).is_some()) {
                 if letter != ' ' || !out.ends_with(' ') {
                     out.push(letter);
                 }
             }
         }
-        out
     }
 
     /// `scene` in characters this display has: names of shops and articles come from outside.
@@ -197,8 +216,10 @@ mod tests {
         assert_eq!(Charset::Ascii.plain("Café 牛肉"), "Cafe Niu Rou ");
         assert_eq!(Charset::Cp437.plain("Café"), "Café");
         // Traditional characters are not in GB 2312.
-        assert_eq!(Charset::Gb2312.plain("請请"), "Qing 请");
-        assert_eq!(Charset::Ascii.plain("a\u{1b}[2Jb\r\n\u{7f}c"), "a [2Jb c");
+        assert_eq!(Charset::Gb2312.plain("牛記 Noodles"), "Niu Ji Noodles");
+        assert_eq!(Charset::Gb2312.plain("牛肉 面"), "牛肉 面");
+        assert_eq!(Charset::Ascii.plain("a\u{1b}[2Jb\r\n\u{7f}c"), "a [2Jb   c");
+        assert_eq!(Charset::Ascii.plain("two  blanks, 茶\u{85}"), "two  blanks, Cha ");
         // The one byte of the euro is Windows', not GBK's.
         assert_eq!(Charset::Gbk.bytes('€'), None);
         // One byte, but two columns or none: it would push the amount aside.

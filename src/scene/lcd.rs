@@ -102,7 +102,7 @@ mod tests {
             assert_eq!(hear(line), Heard::Fine, "{line}");
         }
         assert_eq!(hear("bye"), Heard::Bye);
-        assert_eq!(hear("huh? Invalid command \u{1b}\"x\""), Heard::Refused("huh? Invalid command \"x\"".to_owned()));
+        assert_eq!(hear("huh? Invalid command \u{1b}\"x\""), Heard::Refused("huh? Invalid command  \"x\"".to_owned()));
     }
 
     #[test]

@@ -136,6 +136,13 @@ class Shop:
         body = {"client_ref": f"{self.terminal}-{self.sales}", "amount": amount, "lane": lane, "deadline_s": 600}
         return self.ask("POST", "/v1/payments", body, expect=(201,))["ref"]
 
+    def pays(self, amount=8800):
+        """A payment whose code the POS read itself, until it is paid."""
+        self.sales += 1
+        body = {"client_ref": f"{self.terminal}-{self.sales}", "amount": amount, "auth_code": self.code()}
+        ref = self.ask("POST", "/v1/payments", body, expect=(201,))["ref"]
+        self.until("paid", lambda: ((payment := self.payment(ref))["state"] == "paid", payment), 20)
+
     def payments(self):
         page, found = self.ask("GET", "/v1/payments?limit=100"), []
         while True:
@@ -143,13 +150,6 @@ class Shop:
             if not page.get("next_before"):
                 return found
             page = self.ask("GET", f"/v1/payments?limit=100&before={page['next_before']}")
-
-    def pays(self, amount=8800):
-        """A payment whose code the POS read itself, until it is paid."""
-        self.sales += 1
-        body = {"client_ref": f"{self.terminal}-{self.sales}", "amount": amount, "auth_code": self.code()}
-        ref = self.ask("POST", "/v1/payments", body, expect=(201,))["ref"]
-        self.until("paid", lambda: ((payment := self.payment(ref))["state"] == "paid", payment), 20)
 
     def payment(self, ref):
         return self.ask("GET", f"/v1/payments/{ref}")
