@@ -184,7 +184,7 @@ fn killed_with_refunds() -> Counter {
 #[test]
 fn refunds_are_settled_too_and_the_others_are_listed_with_what_they_wait_for() {
     let counter = killed_with_refunds();
-    let document = counter.resolved(&["resolve", "--json", "--limit", "4s"], 1);
+    let document = counter.resolved(&["resolve", "--json", "--limit", "12s"], 1);
     let names = |list: &str, at: &str| {
         let list = document[list].as_array().expect("a list").iter();
         list.map(|it| it.pointer(at).and_then(Value::as_str).expect("a name").to_owned()).collect::<Vec<_>>()
@@ -206,7 +206,7 @@ fn refunds_are_settled_too_and_the_others_are_listed_with_what_they_wait_for() {
         let number = slow.expect("one at work").out_refund_no.clone();
         assert!(book.refund_ends(&number, RefundState::Success, now));
     });
-    let ended = counter.shroff(&["resolve", "--limit", "4s"]).exits(1).tells("1 settled, 1 left open");
+    let ended = counter.shroff(&["resolve", "--limit", "12s"]).exits(1).tells("1 settled, 1 left open");
     assert!(ended.out.starts_with("refunded HKD 12.00 refund B-2\n"), "{ended:?}");
     let book = counter.sim().book();
     assert_eq!((book.refunds().count(), book.violations().is_empty()), (2, true), "{:?}", book.violations());
