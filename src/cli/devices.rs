@@ -42,6 +42,8 @@ struct Found {
     device: Option<String>,
     /// Its maker makes scanners.
     scanner: bool,
+    /// A serial line with anything at its end: a customer display, perhaps.
+    display: bool,
     /// Who may read it: `owner:group mode`.
     access: String,
     /// Whether whoever asks may read it.
@@ -128,6 +130,7 @@ impl Found {
             port: usb.map(|usb| usb.port.clone()).filter(|port| !port.is_empty()),
             device: (one.mode == Mode::Ready).then(|| name(one, all, sysfs).to_string()),
             scanner,
+            display: one.mode == Mode::Ready && one.kind == ScannerKind::Serial && !scanner,
             access,
             readable,
             advice,
@@ -155,7 +158,13 @@ impl Found {
             lines.push(format!("{mark}[[scanner]]"));
             lines.push(format!("{mark}lane = \"1\""));
             lines.push(format!("{mark}kind = \"{kind}\""));
-            lines.push(format!("{mark}device = {}", serde_json::Value::from(device.as_str())));
+            let device = serde_json::Value::from(device.as_str());
+            lines.push(format!("{mark}device = {device}"));
+            if self.display {
+                lines.push("# or, if a customer display hangs on it:".to_owned());
+                lines.extend(["#[[display]]", "#lane = \"1\"", "#kind = \"vfd\""].map(str::to_owned));
+                lines.push(format!("#device = {device}"));
+            }
         }
         lines.join("\n")
     }
@@ -207,7 +216,8 @@ const WEDGE: &str = "in keyboard mode, the last resort; set it to USB HID POS, o
 const KEYBOARD_BESIDE: &str = "the other side of a keyboard; a scanner here is in keyboard mode: set it to USB HID POS with \
     the code in its manual, or use its kind = \"keyboard\" entry";
 const NO_POS: &str = "no scanner in USB HID POS mode";
-const BOARD: &str = "a serial port of the computer itself; paste it only if a scanner is connected there";
-const NOT_KNOWN: &str = "not known as a scanner; paste it only if it is one";
+const BOARD: &str =
+    "a serial port of the computer itself; paste what is connected there, a scanner or a customer display";
+const NOT_KNOWN: &str = "not known as a scanner; paste what hangs on it, a scanner or a customer display";
 const NOT_KNOWN_KEYBOARD: &str =
     "most likely the cashier's own keyboard: as a scanner it would stop typing. Paste it only if it is a scanner";

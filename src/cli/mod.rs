@@ -10,6 +10,7 @@ pub mod close;
 mod completions;
 mod config;
 mod devices;
+mod display;
 mod doctor;
 mod exit;
 mod follow;
@@ -79,8 +80,11 @@ enum Command {
     Cashier(cashier::CashierArgs),
     /// List what a person must look at
     Attention(attention::AttentionArgs),
-    /// List what could be a scanner, with the lines that name it in the configuration
+    /// List what could be a scanner or a serial display, with the lines that name it in the configuration
     Devices(devices::DevicesArgs),
+    /// Try customer displays, or clear them
+    #[command(subcommand)]
+    Display(display::DisplayCommand),
     /// Show what a scanner sends and what shroff makes of it
     Scan(scan::ScanArgs),
     /// Compare WeChat's statements with the ledgers, and explain every difference
@@ -154,6 +158,7 @@ pub fn run(args: Args) -> Exit {
         Command::Cashier(args) => cashier::run(path, &args),
         Command::Attention(args) => attention::run(path, &args),
         Command::Devices(args) => devices::run(&args),
+        Command::Display(command) => display::run(path, &command),
         Command::Scan(args) => scan::run(&args),
         Command::Reconcile(args) => reconcile::run(path, &args, now()),
         Command::Resolve(args) => resolve::run(path, &args),

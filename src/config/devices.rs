@@ -8,13 +8,21 @@ use serialport::{DataBits, FlowControl, Parity};
 use super::error::ConfigError;
 use super::raw::Raw;
 use super::reader::Reader;
-use crate::edge::display::Theme;
+use crate::edge::display::{Theme, glass};
 use crate::edge::scanner::{DeviceName, HidPosSettings, ScannerKind, SerialSettings, Settings, Transport};
 use crate::scan::Suffix;
+use crate::scene::charset::Charset;
+use crate::scene::line::Size;
+use crate::scene::vfd::{Profile, Protocol};
 use crate::words::LaneId;
 
 /// The longest prefix a scanner is set up with.
 const PREFIX_MAX: usize = 8;
+
+/// The longest `init` of a serial display. A display's way into its Chinese mode has two or four bytes.
+const INIT_MAX: usize = 32;
+/// What writes into the memory of an Epson display, which bears it 50 times a day; `init` is sent twice a minute.
+const WEARS_OUT: [u8; 3] = [0x1F, 0x28, 0x45];
 
 /// One `[[scanner]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +45,7 @@ pub struct Display {
 /// What a display is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DisplayKind {
-    /// A second screen with a browser.
+    /// A second screen with a browser, which asks for its page.
     Page {
         /// Whether it is heard when a payment ends.
         sound: bool,
@@ -46,33 +54,19 @@ pub enum DisplayKind {
         /// What it shows while nobody pays.
         picture: Option<PathBuf>,
     },
-    /// A serial display of two lines.
-    Vfd {
-        /// Its port.
-        device: DeviceName,
-        /// Bits a second.
-        baud: u32,
-        /// The commands it understands.
-        protocol: VfdProtocol,
-    },
-    /// A display that LCDproc drives.
-    Lcdproc {
-        /// LCDproc's address.
-        address: SocketAddr,
-    },
-    /// A text console.
-    Console,
+    /// One that the terminal writes on.
+    Glass(glass::Settings),
 }
 
-/// The commands a serial display understands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VfdProtocol {
-    /// Epson ESC/POS, DM-D.
-    Epson,
-    /// CD5220.
-    Cd5220,
-    /// Logic Controls and "UTC standard".
-    LogicControls,
+impl DisplayKind {
+    /// What the terminal writes on, if it does.
+    #[must_use]
+    pub const fn glass(&self) -> Option<&glass::Settings> {
+        match self {
+            Self::Page { .. } => None,
+            Self::Glass(settings) => Some(settings),
+        }
+    }
 }
 
 /// Everything on the counter.
@@ -99,11 +93,8 @@ pub(super) fn counter(raw: &Raw, beside: &Path, errors: &mut Vec<ConfigError>) -
     for table in raw.all("display") {
         let mut r = Reader::new("display", Some(table), errors);
         let one = display(&mut r, beside, lanes, &mut taken);
-        if let (Some(one), Some(all)) = (&one, &displays)
-            && matches!(one.kind, DisplayKind::Page { .. })
-            && all.iter().any(|it| it.lane == one.lane && matches!(it.kind, DisplayKind::Page { .. }))
-        {
-            r.clash("lane", "has a page already; a lane has one page, which any number of browsers may show");
+        if let (Some(one), Some(all)) = (&one, &displays) {
+            stands_alone(&mut r, one, all);
         }
         displays = displays.zip(one).map(|(mut all, one)| {
             all.push(one);
@@ -111,6 +102,23 @@ pub(super) fn counter(raw: &Raw, beside: &Path, errors: &mut Vec<ConfigError>) -
         });
     }
     Some(Counter { lanes: lanes?.to_vec(), scanners: scanners?, displays: displays? })
+}
+
+/// A lane has one page, and an LCDd one lane.
+fn stands_alone(r: &mut Reader<'_>, one: &Display, all: &[Display]) {
+    match &one.kind {
+        DisplayKind::Page { .. } => {
+            if all.iter().any(|it| it.lane == one.lane && it.kind.glass().is_none()) {
+                r.clash("lane", "has a page already; a lane has one page, which any number of browsers may show");
+            }
+        }
+        DisplayKind::Glass(glass::Settings::Lcdproc { .. }) => {
+            if all.iter().any(|it| it.kind == one.kind) {
+                r.clash("address", "is named a second time; LCDd shows one lane at a time, so each has its own");
+            }
+        }
+        DisplayKind::Glass(glass::Settings::Vfd { .. } | glass::Settings::Console) => {}
+    }
 }
 
 /// The lanes; one lane `1` where none is named.
@@ -194,13 +202,8 @@ fn display(
     let kinds = [("page", Shows::Page), ("vfd", Shows::Vfd), ("lcdproc", Shows::Lcdproc), ("console", Shows::Console)];
     let kind = r.choice("kind", &kinds);
     let device = r.optional::<DeviceName>("device");
-    let baud = baud(r);
-    let protocols = [
-        ("epson", VfdProtocol::Epson),
-        ("cd5220", VfdProtocol::Cd5220),
-        ("logic-controls", VfdProtocol::LogicControls),
-    ];
-    let protocol = r.choice("protocol", &protocols);
+    let line = serial_line(r);
+    let profile = profile(r);
     let address = r.parsed::<SocketAddr>("address");
     let sound = r.choice("sound", &[("on", true), ("off", false)]);
     let theme = r.choice("theme", &[Theme::Auto, Theme::Light, Theme::Dark].map(|theme| (theme.word(), theme)));
@@ -210,18 +213,52 @@ fn display(
             let picture = picture.map(|name| (!name.is_empty()).then(|| beside.join(name)));
             DisplayKind::Page { sound: sound?, theme: theme?, picture: picture? }
         }
-        Shows::Console => DisplayKind::Console,
-        Shows::Lcdproc => DisplayKind::Lcdproc { address: address? },
+        Shows::Console => DisplayKind::Glass(glass::Settings::Console),
+        Shows::Lcdproc => DisplayKind::Glass(glass::Settings::Lcdproc { address: address? }),
         Shows::Vfd => {
             let Some(device) = device? else {
-                r.missing("device", "the path of its serial port, because its kind is \"vfd\"");
+                r.missing("device", "its serial port, because its kind is \"vfd\"; `shroff devices` prints them");
                 return None;
             };
             take(r, &device, taken);
-            DisplayKind::Vfd { device, baud: baud?, protocol: protocol? }
+            DisplayKind::Glass(glass::Settings::Vfd { device, line: line?, profile: profile? })
         }
     };
     Some(Display { lane: lane?, kind })
+}
+
+/// What a serial display understands and shows.
+fn profile(r: &mut Reader<'_>) -> Option<Profile> {
+    let protocol = r.choice("protocol", &Protocol::WORDS);
+    let charset = r.choice("charset", &Charset::OF_SERIAL);
+    let columns = r.whole("columns", 8, 40).and_then(|columns| usize::try_from(columns).ok());
+    let rows = r.whole("rows", 1, 4).and_then(|rows| usize::try_from(rows).ok());
+    let brightness = r.whole_or_none("brightness", 1, 4);
+    let init = r.text("init", |text| hex(text).is_some()).and_then(|text| hex(&text));
+    if init.as_ref().is_some_and(|bytes| bytes.windows(WEARS_OUT.len()).any(|it| it == WEARS_OUT)) {
+        r.clash("init", "writes into the display's memory (1F 28 45), which wears out: it is sent twice a minute");
+    }
+    let (protocol, charset) = (protocol?, charset?);
+    if !protocol.has(charset) {
+        r.clash("charset", "needs protocol = \"epson\": the other protocols have no command that chooses it");
+    }
+    Some(Profile {
+        protocol,
+        charset,
+        size: Size { columns: columns?, rows: rows? },
+        brightness: brightness?.and_then(|level| u8::try_from(level).ok()),
+        extra: init?,
+    })
+}
+
+/// Bytes as pairs of hexadecimal digits, with blanks between them or without.
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u32> = text.chars().filter(|c| *c != ' ').map(|c| c.to_digit(16)).collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    if !rest.is_empty() || pairs.len() > INIT_MAX {
+        return None;
+    }
+    pairs.iter().map(|[high, low]| u8::try_from(high << 4 | low).ok()).collect()
 }
 
 /// A lane there is. While the lanes themselves are at fault, any is taken.

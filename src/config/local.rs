@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::checked::{self, Terminal};
+use super::devices::{self, Display};
 use super::error::ConfigErrors;
 use super::reader::Reader;
-use crate::words::{Currency, Language, TerminalId};
+use crate::words::{Currency, LaneId, Language, Money, TerminalId};
 
 /// The part of the configuration that commands go by. Its files with secrets are not opened, so that it works for a
 /// POS user, and beside a service whose secrets only systemd hands out.
@@ -42,6 +43,40 @@ impl Local {
             (Some(terminal), Some(ledger_path), Some(socket)) if errors.is_empty() => {
                 let Terminal { id, store_name, currency, language, .. } = terminal;
                 Ok(Self { terminal: id, store_name, currency, language, ledger_path, socket })
+            }
+            _ => Err(ConfigErrors::new(path, errors)),
+        }
+    }
+}
+
+/// What stands on the counter, for commands that try it: no secret is among it either.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// The lanes.
+    pub lanes: Vec<LaneId>,
+    /// The displays, each of one of the lanes.
+    pub displays: Vec<Display>,
+    /// What customers speak.
+    pub display_languages: Vec<Language>,
+    /// The largest amount.
+    pub amount_max: Money,
+}
+
+impl Counter {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// As [`Local::load`].
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let mut raw = super::read(path)?;
+        let mut errors = std::mem::take(&mut raw.errors);
+        let terminal = checked::terminal(&mut Reader::new("terminal", raw.one("terminal"), &mut errors));
+        let beside = path.parent().unwrap_or(Path::new("."));
+        let counter = devices::counter(&raw, beside, &mut errors);
+        match (terminal, counter) {
+            (Some(terminal), Some(counter)) if errors.is_empty() => {
+                let Terminal { display_languages, amount_max, .. } = terminal;
+                Ok(Self { lanes: counter.lanes, displays: counter.displays, display_languages, amount_max })
             }
             _ => Err(ConfigErrors::new(path, errors)),
         }

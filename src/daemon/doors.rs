@@ -17,11 +17,9 @@ use crate::dialect::v3::V3;
 use crate::dialect::{Dialect, Merchant};
 use crate::edge::api::{Api, ApiConfig, TerminalFacts};
 use crate::edge::clock::Clock;
-use crate::edge::desk::Board;
 use crate::edge::dice::Dice;
-use crate::edge::display::{Front, PageFront, Picture, Slot, Watcher, console};
+use crate::edge::display::{Front, PageFront, Picture};
 use crate::edge::gateway::{Gateway, GatewayConfig, Identity};
-use crate::edge::metrics::Metrics;
 
 /// The platform's certificates, beside the ledger.
 const KEYS_FILE: &str = "platform-certificates.json";
@@ -157,43 +155,6 @@ pub(super) fn front(config: &Config) -> Front {
         front.pages.insert(shown.lane.clone(), PageFront { mute: !sound, theme: *theme, picture });
     }
     front
-}
-
-/// Starts the displays that hang on this process. A page asks by itself; a display never holds up anything else.
-pub(super) fn displays(
-    config: &Config,
-    board: &watch::Receiver<Board>,
-    front: &Front,
-    clock: Clock,
-    metrics: &Arc<Metrics>,
-    handle: &tokio::runtime::Handle,
-) -> Result<(), ServeError> {
-    for wanted in &config.displays {
-        match &wanted.kind {
-            DisplayKind::Page { .. } => {}
-            DisplayKind::Console => {
-                let slot = Arc::new(Slot::default());
-                let languages = config.terminal.display_languages.clone();
-                let now = Arc::new(move || clock.now());
-                let watcher = Watcher::new(board.clone(), wanted.lane.clone(), languages, now).in_front(front);
-                handle.spawn(watcher.feed(Arc::clone(&slot)));
-                let (lane, metrics) = (wanted.lane.clone(), Arc::clone(metrics));
-                metrics.display_up(&lane, "console", true);
-                let write = move || match console::run(&slot, std::io::stdout()) {
-                    Ok(()) => {}
-                    Err(error) => {
-                        metrics.display_up(&lane, "console", false);
-                        info!(%error, "nobody reads the console display any more");
-                    }
-                };
-                std::thread::Builder::new().name("console".to_owned()).spawn(write).map_err(ServeError::System)?;
-            }
-            DisplayKind::Vfd { .. } | DisplayKind::Lcdproc { .. } => {
-                warn!(lane = %wanted.lane, "this kind of display is not supported by this version; use page or console");
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Opens the API's sockets and serves them.

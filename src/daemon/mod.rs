@@ -1,5 +1,6 @@
 //! Floor 5: the daemon. Wires the till to the world, and ends when told to, or when the ledger fails.
 
+mod displays;
 mod doors;
 mod notices;
 mod reload;
@@ -31,6 +32,7 @@ use crate::payment::answer::{RefundAnswer, ReverseAnswer};
 use crate::payment::{Answer, Heard};
 use crate::till::{Outgoing, Settings, Till};
 use crate::words::{OutTradeNo, Secret, WallTime};
+use displays::Displays;
 pub(crate) use doors::{gateway, gateway_for_a_look, identity};
 use reload::Reload;
 pub(crate) use reload::Source;
@@ -112,13 +114,14 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     });
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
+    let front = doors::front(config);
+    // Before the scanners: a keeper shares nothing with them, not even by accident.
+    let displays = Displays::start(config, &board_reader, &front, clock, &metrics, runtime.handle());
     let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?);
     if let Some(paper) = certificate(config) {
         metrics.certificate_until(paper.until);
     }
-    let front = doors::front(config);
-    doors::displays(config, &board_reader, &front, clock, &metrics, runtime.handle())?;
-    let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views());
+    let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views()).with_displays(displays.views());
     let api_config = doors::api_config(config, front);
     let api = Api::new(api_config, desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
     let doors = runtime.block_on(doors::open(config, &api))?;
@@ -159,6 +162,7 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     }
     systemd::stopping();
     drop((doors, notices));
+    runtime.block_on(displays.stop());
     scanners.stop();
     runtime.shutdown_timeout(Duration::from_millis(200));
     Ok(outcome?)

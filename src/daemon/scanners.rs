@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use super::ServeError;
 use crate::config::Scanner;
 use crate::edge::clock::Clock;
-use crate::edge::desk::{Board, DeviceView, Input, Notice};
+use crate::edge::desk::{Board, DeviceView, Input, Notice, Role};
 use crate::edge::metrics::Metrics;
 use crate::edge::scanner::{self, Health, ScanEvent, ScannerHandle, ScannerId};
 use crate::scan::Scanned;
@@ -162,6 +162,7 @@ impl Wiring {
 fn view(scanner: &Scanner) -> DeviceView {
     DeviceView {
         lane: scanner.lane.clone(),
+        role: Role::Scanner,
         kind: scanner.settings.kind().word(),
         device: scanner.settings.device.to_string(),
         state: "gone",

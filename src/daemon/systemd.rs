@@ -130,6 +130,7 @@ mod tests {
         assert_eq!(status(&board, &[], None), "selling; nothing is open");
         let device = |state| DeviceView {
             lane: "1".parse().expect("a lane"),
+            role: crate::edge::desk::Role::Scanner,
             kind: "serial",
             device: "1eab/0d10".to_owned(),
             state,

@@ -97,12 +97,34 @@ pub struct Notice {
     pub at: Tick,
 }
 
-/// A scanner, as `GET /v1/devices` and health tell of it.
+/// What a device is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It reads payment codes.
+    Scanner,
+    /// It shows customers what to do.
+    Display,
+}
+
+impl Role {
+    /// The stable word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Scanner => "scanner",
+            Self::Display => "display",
+        }
+    }
+}
+
+/// A scanner or a display, as `GET /v1/devices` and health tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceView {
     /// The lane it serves.
     pub lane: LaneId,
-    /// `serial`, `keyboard`, `hid-pos`.
+    /// What it is for.
+    pub role: Role,
+    /// `serial`, `keyboard`, `hid-pos`; `vfd`, `lcdproc`, `console`.
     pub kind: &'static str,
     /// How the configuration names it.
     pub device: String,
@@ -110,8 +132,16 @@ pub struct DeviceView {
     pub state: &'static str,
     /// What to do about it; empty when all is well.
     pub advice: String,
-    /// Complete scans since start, whatever they were.
+    /// Complete scans since start, whatever they were. A display makes none.
     pub scans: u64,
+}
+
+impl DeviceView {
+    /// Whether it is this and works.
+    #[must_use]
+    pub fn is_connected(&self, role: Role) -> bool {
+        self.role == role && self.state == "connected"
+    }
 }
 
 /// Why the till cannot be asked.
@@ -130,7 +160,8 @@ pub enum DeskError {
 pub struct Desk {
     inbox: std::sync::mpsc::SyncSender<Input>,
     board: watch::Receiver<Board>,
-    devices: watch::Receiver<Vec<DeviceView>>,
+    scanners: watch::Receiver<Vec<DeviceView>>,
+    displays: watch::Receiver<Vec<DeviceView>>,
 }
 
 impl Desk {
@@ -139,9 +170,15 @@ impl Desk {
     pub fn new(
         inbox: std::sync::mpsc::SyncSender<Input>,
         board: watch::Receiver<Board>,
-        devices: watch::Receiver<Vec<DeviceView>>,
+        scanners: watch::Receiver<Vec<DeviceView>>,
     ) -> Self {
-        Self { inbox, board, devices }
+        Self { inbox, board, scanners, displays: watch::channel(Vec::new()).1 }
+    }
+
+    /// Knows these displays, too.
+    #[must_use]
+    pub fn with_displays(self, displays: watch::Receiver<Vec<DeviceView>>) -> Self {
+        Self { displays, ..self }
     }
 
     /// Asks for a payment.
@@ -206,10 +243,12 @@ impl Desk {
         self.board.clone()
     }
 
-    /// The scanners as they are now.
+    /// The scanners and then the displays, in the configuration's order, as they are now.
     #[must_use]
     pub fn devices(&self) -> Vec<DeviceView> {
-        self.devices.borrow().clone()
+        let mut all = self.scanners.borrow().clone();
+        all.extend(self.displays.borrow().iter().cloned());
+        all
     }
 
     async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Result<T, DeskError> {

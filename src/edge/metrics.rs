@@ -47,7 +47,7 @@ pub struct Metrics {
     wal_size: Gauge,
     disk_free: Gauge,
     gateway_up: Gauge,
-    display_up: Family<[(&'static str, String); 2], Gauge>,
+    display_up: Family<[(&'static str, String); 3], Gauge>,
     certificate_until: Gauge,
 }
 
@@ -274,9 +274,9 @@ impl Metrics {
         self.gateway_up.set(i64::from(up));
     }
 
-    /// The display of this kind on `lane` shows what it should, or does not.
-    pub fn display_up(&self, lane: &LaneId, kind: &str, up: bool) {
-        let labels = [("lane", lane.to_string()), ("kind", kind.to_owned())];
+    /// The display `device` of this kind on `lane` shows what it should, or does not.
+    pub fn display_up(&self, lane: &LaneId, kind: &str, device: &str, up: bool) {
+        let labels = [("lane", lane.to_string()), ("kind", kind.to_owned()), ("device", device.to_owned())];
         self.display_up.get_or_create(&labels).set(i64::from(up));
     }
 
@@ -416,7 +416,7 @@ mod tests {
         metrics.unsettled(2);
         metrics.looked(Looked { attention: 1, oldest_unsettled: 90, ledger: 4096, wal: 512, free: 1 << 30 });
         metrics.gateway_up(true);
-        metrics.display_up(&"1".parse().expect("a lane"), "console", true);
+        metrics.display_up(&"1".parse().expect("a lane"), "vfd", "/dev/ttyUSB0", false);
         metrics.certificate_until(WallTime::from_millis(1_800_000_000_999));
         metrics.out_of_order(false);
         metrics.clock_ahead(-42);
@@ -443,7 +443,7 @@ mod tests {
             "shroff_ledger_wal_size_bytes 512",
             "shroff_ledger_disk_free_bytes 1073741824",
             "shroff_gateway_up 1",
-            "shroff_display_up{lane=\"1\",kind=\"console\"} 1",
+            "shroff_display_up{lane=\"1\",kind=\"vfd\",device=\"/dev/ttyUSB0\"} 0",
             "shroff_certificate_expiry_timestamp_seconds 1800000000",
             "# TYPE process_resident_memory_bytes gauge",
             "shroff_out_of_order 0",

@@ -15,7 +15,7 @@ use super::open::{MIGRATIONS, beside, create, explain};
 use super::verify::verify;
 
 /// How long a `shroff` command that reads may hold up a start. The next start tries again.
-const READERS: Duration = Duration::from_secs(10);
+const READERS: Duration = Duration::from_secs(2);
 /// Pages that are copied at a time.
 const PAGES: std::ffi::c_int = 4096;
 

@@ -6,8 +6,11 @@
 
 mod aside;
 mod basket;
+pub mod charset;
+pub mod lcd;
 pub mod line;
 pub mod texts;
+pub mod vfd;
 
 use std::fmt;
 use std::sync::Arc;

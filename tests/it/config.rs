@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shroff::config::{ClientIdentity, Config, ConfigErrors, GatewayApi, KEYS, Origin, SignType, TerminalIp, rows};
+use shroff::edge::display::glass::Settings;
+use shroff::edge::scanner::serial::FlowControl;
+use shroff::scene::charset::Charset;
+use shroff::scene::vfd::Protocol;
 
 use crate::counterpart_v3::{MERCHANT, PLATFORM};
 
@@ -329,6 +333,35 @@ fn two_things_never_share_a_name_or_a_port() {
     shop.refuses(&format!("{SMALLEST}[[display]]\nkind = \"vfd\"\n"), &["display[1].device is not set"]);
     shop.refuses(&format!("{SMALLEST}[[display]]\n[[display]]\n"), &["display[2].lane has a page already"]);
     shop.refuses(&format!("{SMALLEST}[[display]]\nsound = true\n"), &["display[1].sound holds", "\"on\" or \"off\""]);
+}
+
+#[test]
+fn a_display_says_what_it_is_and_what_does_not_fit_is_refused() {
+    let shop = Shop::new();
+    shop.write("v2.key", V2_KEY, 0o600);
+    let vfd = |more: &str| format!("{SMALLEST}[[display]]\nkind = \"vfd\"\ndevice = \"0403/6001\"\n{more}\n");
+    let text = vfd(
+        "protocol = \"utc\"\ncharset = \"big5\"\nrows = 4\nbrightness = 2\ninit = \"1c 26\"\nhandshake = \"rts-cts\"",
+    );
+    let config = shop.load(&text).expect("a display");
+    let Some(Settings::Vfd { line, profile, .. }) = config.displays[0].kind.glass() else { panic!("it is serial") };
+    assert_eq!((profile.protocol, profile.charset), (Protocol::LogicControls, Charset::Big5));
+    assert_eq!((profile.size.columns, profile.size.rows, profile.brightness), (20, 4, Some(2)));
+    assert_eq!((profile.extra.as_slice(), line.handshake), (&[0x1C, 0x26][..], FlowControl::Hardware));
+    for (more, why) in [
+        ("charset = \"cp858\"\nprotocol = \"cd5220\"", "display[1].charset needs protocol = \"epson\""),
+        ("charset = \"utf8\"", "display[1].charset holds \"utf8\""),
+        ("protocol = \"dsp800\"", "display[1].protocol holds \"dsp800\""),
+        ("rows = 5", "display[1].rows holds 5"),
+        ("brightness = 5", "display[1].brightness holds 5"),
+        ("init = \"1C 2\"", "display[1].init holds \"1C 2\""),
+        ("init = \"1F2845 0000\"", "display[1].init writes into the display's memory"),
+    ] {
+        shop.refuses(&vfd(more), &[why]);
+    }
+    let lcd = "[[display]]\nkind = \"lcdproc\"\n";
+    shop.load(&format!("{SMALLEST}{lcd}")).expect("LCDproc");
+    shop.refuses(&format!("{SMALLEST}{lcd}{lcd}"), &["display[2].address is named a second time"]);
 }
 
 #[test]

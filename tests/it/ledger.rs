@@ -227,6 +227,25 @@ fn what_cannot_be_brought_up_to_date_stays_as_it_was() {
     assert_eq!(verified(&path).findings, altered);
 }
 
+#[test]
+fn while_somebody_reads_an_old_ledger_it_stays_as_it_is_and_is_brought_up_to_date_afterwards() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = old(folder.path());
+    let reader = Connection::open(&path).expect("the file");
+    reader.execute_batch("PRAGMA journal_mode = WAL; UPDATE head SET starts = starts + 1; BEGIN").expect("WAL");
+    let seen: i64 = reader.query_row("SELECT starts FROM head", [], |row| row.get(0)).expect("a read");
+    let error = Ledger::open(&path, birth()).expect_err("it is read").to_string();
+    assert!(error.contains("while another program reads it"), "{error}");
+    assert_eq!((version(&path), folder.path().join("ledger.sqlite.migrating").exists()), (1, false));
+    drop(reader);
+    drop(open(&path));
+    assert_eq!(
+        (version(&folder.path().join("ledger.sqlite.v1")), asked(&path, "SELECT starts FROM head")),
+        (1, seen + 1)
+    );
+    assert_eq!(verified(&path).findings, []);
+}
+
 fn birth() -> Birth {
     Birth { terminal: "T01".parse().expect("an id"), mark: "OTHERONE".into(), salt: Secret::new(vec![9; 32]) }
 }

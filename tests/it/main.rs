@@ -19,6 +19,7 @@ mod conformance;
 mod counterpart;
 mod counterpart_v3;
 mod damage;
+mod displays;
 mod docs;
 mod download;
 mod e2e;

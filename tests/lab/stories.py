@@ -5,7 +5,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
 from guest import PATIENCE
 import package                                      # the stories of the package
 from lab import main, story
-from scanners import Acm, Both, Ftdi, Honeywell, Keyboard, Newland, Wedge
+from scanners import Acm, Both, Ftdi, Honeywell, Keyboard, Newland, Pole, Wedge
 from shop import check
 
 KINDS = [Honeywell, Newland, Wedge, Acm, Ftdi]
@@ -269,6 +269,38 @@ def watchdog(lab):
     shop.sells(scanner)
     shop.agrees(sales=1)
     return f"running again after {took:.1f} s"
+
+
+@story()
+def display(lab):
+    """A serial display never keeps *paid*: not when the daemon is killed, not when its whole service is, not when it hangs."""
+    shop, guest, pole = lab.shop, lab.guest, lab.scanner(Pole, serial="P1")
+    pole.plug()
+    guest.wait(f"ls {pole.by_id}")
+    shop.open(more=f'[[display]]\nkind = "vfd"\ndevice = "{pole.numbers}"\n')
+    told = []
+    for how in ("kill -KILL {pid}", "systemctl kill -s KILL shroff", "kill -STOP {pid}", "systemctl restart --no-block shroff"):
+        shop.is_at("connected")
+        pole.shows("Welcome")
+        shop.pays()
+        pole.shows("Paid, thank you")
+        pid, began = shop.pid(), time.monotonic()
+        guest.sh(how.format(pid=pid))
+        between = pole.shows("Ask the cashier")
+        took = time.monotonic() - began
+        check(took < 12 * PATIENCE, f"{how}: paid stood there for {took:.1f} s")
+        check(b"Welcome" not in between, f"{how}: nobody was told anything: {between}")
+        told.append(f"{how.partition(' {')[0]} {took:.1f} s")
+        guest.wait(f"[ $(systemctl show -P MainPID shroff) != {pid} ] && systemctl is-active -q shroff", 40)
+    left = guest.sh("cat /proc/[0-9]*/comm | grep shroff", check=False).split()
+    check(sorted(left) == ["shroff", "shroff-display"], f"not one daemon and one keeper, but {left}")
+    pole.unplug()
+    shop.is_at("gone")
+    pole.plug()
+    shop.is_at("connected")
+    pole.shows("Welcome")
+    shop.agrees(sales=4)
+    return "sent to the cashier after " + ", ".join(told)
 
 
 @story()

@@ -14,6 +14,7 @@ use crate::cli::Exit;
 use crate::cli::api::on_tokio;
 use crate::config::{Config, DisplayKind, Scanner};
 use crate::edge::display::Picture;
+use crate::edge::display::glass::Settings as Glass;
 use crate::edge::scanner::{DeviceName, Health, probe};
 use crate::words::LaneId;
 
@@ -93,9 +94,9 @@ pub(super) fn displays(config: &Config, lines: &mut Vec<Line>) {
         let lane = &display.lane;
         lines.push(match &display.kind {
             DisplayKind::Page { picture, .. } => page(config, lane, picture.as_deref()),
-            DisplayKind::Console => Line::ok("display", format!("lane {lane}: the daemon's own stdout")),
-            DisplayKind::Vfd { device, .. } => port(lane.as_str(), device),
-            DisplayKind::Lcdproc { address } => match TcpStream::connect_timeout(address, LCDD) {
+            DisplayKind::Glass(Glass::Console) => Line::ok("display", format!("lane {lane}: the daemon's own stdout")),
+            DisplayKind::Glass(Glass::Vfd { device, .. }) => port(lane.as_str(), device),
+            DisplayKind::Glass(Glass::Lcdproc { address }) => match TcpStream::connect_timeout(address, LCDD) {
                 Ok(_) => Line::ok("display", format!("lane {lane}: LCDd listens at {address}")),
                 Err(error) => Line::failure(
                     "display",

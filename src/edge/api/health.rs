@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::site::Site;
-use crate::edge::desk::{Board, DeviceView};
+use crate::edge::desk::{Board, DeviceView, Role};
 use crate::edge::metrics::Looked;
 use crate::ledger::{Filter, LedgerError, Reader};
 use crate::words::{LaneId, WallTime};
@@ -37,7 +37,7 @@ pub(super) struct Readiness {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct ReadinessProblem {
     /// `ledger`, `stopping`, `key_mismatch`, `certificate_refused`,
-    /// `gateway_unreachable`, `wrong_clock`, `scanner_gone`.
+    /// `gateway_unreachable`, `wrong_clock`, `scanner_gone`, `display_gone`.
     #[schema(example = "scanner_gone")]
     code: &'static str,
     /// What to do.
@@ -142,11 +142,16 @@ fn readiness(board: &Board, stopped: bool, lanes: &[LaneId], devices: &[DeviceVi
         problems.push(problem("wrong_clock", detail));
     }
     for lane in lanes {
-        let mut here = devices.iter().filter(|device| device.lane == *lane).peekable();
+        let of = |role| devices.iter().filter(move |device| device.lane == *lane && device.role == role);
+        let mut here = of(Role::Scanner).peekable();
         // A lane without scanners is served by the POS, which sends the code.
         if here.peek().is_some() && here.all(|device| device.state != "connected") {
             let detail = "no scanner of the lane is connected; plug it in, `shroff devices` says more";
             problems.push(ReadinessProblem { code: "scanner_gone", detail, lane: Some(lane.to_string()) });
+        }
+        if of(Role::Display).any(|device| !device.is_connected(Role::Display)) {
+            let detail = "a display of the lane shows nothing; GET /v1/devices says why";
+            problems.push(ReadinessProblem { code: "display_gone", detail, lane: Some(lane.to_string()) });
         }
     }
     let status = match (dead, problems.is_empty()) {
@@ -163,7 +168,12 @@ mod tests {
 
     fn device(lane: &str, state: &'static str) -> DeviceView {
         let (kind, advice) = ("serial", String::new());
-        DeviceView { lane: lane.parse().expect("a lane"), kind, device: "/dev/x".to_owned(), state, advice, scans: 0 }
+        let (lane, role, device) = (lane.parse().expect("a lane"), Role::Scanner, "/dev/x".to_owned());
+        DeviceView { lane, role, kind, device, state, advice, scans: 0 }
+    }
+
+    fn display(lane: &str, state: &'static str) -> DeviceView {
+        DeviceView { role: Role::Display, kind: "vfd", ..device(lane, state) }
     }
 
     fn codes(board: &Board, stopped: bool, devices: &[DeviceView]) -> (&'static str, Vec<&'static str>) {
@@ -178,6 +188,14 @@ mod tests {
         assert_eq!(codes(&board, false, &[]), ("ready", vec![]));
         assert_eq!(codes(&board, false, &[device("1", "gone"), device("1", "connected")]), ("ready", vec![]));
         assert_eq!(codes(&board, false, &[device("1", "gone")]), ("degraded", vec!["scanner_gone"]));
+    }
+
+    #[test]
+    fn a_display_that_shows_nothing_is_told_and_is_no_scanner() {
+        let board = Board::default();
+        assert_eq!(codes(&board, false, &[display("1", "connected"), display("2", "connected")]), ("ready", vec![]));
+        let one_dark = [device("1", "gone"), display("1", "connected"), display("1", "stuck")];
+        assert_eq!(codes(&board, false, &one_dark), ("degraded", vec!["scanner_gone", "display_gone"]));
     }
 
     #[test]

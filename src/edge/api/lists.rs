@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::query::{self, Pairs};
 use super::site::Site;
 use super::view::{DeclineView, PaymentView, RefundView};
-use crate::edge::desk::{DeviceView, Notice};
+use crate::edge::desk::{DeviceView, Notice, Role};
 use crate::ledger::{LedgerError, PaymentRow, Reader, RefundRow};
 use crate::payment::{Alarm, RefundState, State as PaymentState};
 use crate::scene::texts;
@@ -133,6 +133,8 @@ pub struct LaneJson {
     pub last_notice: Option<NoticeView>,
     /// Scanners of the lane that are connected.
     pub scanners_connected: usize,
+    /// Displays of the lane that are connected; its page is none of them.
+    pub displays_connected: usize,
 }
 
 /// A scan that was not taken: another wallet's code, a product, a used code.
@@ -150,7 +152,8 @@ pub struct NoticeView {
 
 impl LaneJson {
     fn of(view: &LaneView, notice: Option<Notice>, devices: &[DeviceView], now: Now, language: Language) -> Self {
-        let here = devices.iter().filter(|device| device.lane == view.lane && device.state == "connected");
+        let connected =
+            |role| devices.iter().filter(|device| device.lane == view.lane && device.is_connected(role)).count();
         let since = view.state.map(|_| wall(now, view.since));
         let decline = view.last_decline.as_ref();
         Self {
@@ -168,25 +171,28 @@ impl LaneJson {
                 text: texts::notice(it.word, language),
                 at: wall(now, it.at).to_string(),
             }),
-            scanners_connected: here.count(),
+            scanners_connected: connected(Role::Scanner),
+            displays_connected: connected(Role::Display),
         }
     }
 }
 
-/// The scanners, in the configuration's order.
+/// The scanners, then the displays, in the configuration's order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DeviceList {
     /// One for each.
     pub devices: Vec<DeviceJson>,
 }
 
-/// A scanner.
+/// A scanner or a display.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(title = "Device")]
 pub struct DeviceJson {
     /// The lane it serves.
     pub lane: String,
-    /// `serial`, `keyboard`, `hid-pos`.
+    /// `scanner`, `display`.
+    pub role: &'static str,
+    /// Of a scanner `serial`, `keyboard`, `hid-pos`; of a display `vfd`, `lcdproc`, `console`.
     pub kind: &'static str,
     /// How the configuration names it.
     pub device: String,
@@ -195,8 +201,9 @@ pub struct DeviceJson {
     /// What to do about it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub advice: String,
-    /// Complete scans since the terminal started.
-    pub scans: u64,
+    /// A scanner's complete scans since the terminal started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scans: Option<u64>,
 }
 
 /// Lists what a person must look at: unresolved, paid but never acknowledged, and refunds that need somebody.
@@ -228,19 +235,20 @@ pub(super) async fn lanes(State(site): State<Site>, pairs: Pairs) -> Result<Json
     Ok(Json(LaneList { lanes: lanes.collect(), seq, now: now.wall.to_string() }))
 }
 
-/// Lists the scanners.
+/// Lists the scanners and the displays.
 #[utoipa::path(get, path = "/v1/devices", tag = "shop", responses(
-    (status = 200, description = "the scanners", body = DeviceList),
+    (status = 200, description = "the scanners, then the displays", body = DeviceList),
 ))]
 pub(super) async fn devices(State(site): State<Site>, pairs: Pairs) -> Result<Json<DeviceList>, Problem> {
     query::none(pairs)?;
     let devices = site.shared.desk.devices().into_iter().map(|it| DeviceJson {
         lane: it.lane.to_string(),
+        role: it.role.word(),
         kind: it.kind,
         device: it.device,
         state: it.state,
         advice: it.advice,
-        scans: it.scans,
+        scans: (it.role == Role::Scanner).then_some(it.scans),
     });
     Ok(Json(DeviceList { devices: devices.collect() }))
 }

@@ -1,10 +1,15 @@
 //! What customers see: the newest scene of a lane, on whatever shows it. A scene holds for a short time only, so that
 //! a display that hears nothing more cannot go on showing *paid*.
 
-pub mod console;
+mod console;
 mod front;
+pub mod glass;
+pub mod keeper;
+pub mod keeping;
+mod lcdproc;
 pub mod page;
-mod slot;
+mod serial;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +17,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub(crate) use console::picture;
 pub use front::{Front, PageFront, Picture, PictureError, Posted, Shelf, Theme};
-pub use slot::Slot;
 
 use crate::edge::desk::{Board, Notice};
 use crate::payment::State;
@@ -102,15 +107,6 @@ impl Watcher {
                 }
                 () = &mut refresh => return,
             }
-        }
-    }
-
-    /// Puts every scene into `slot` until the task is dropped: for displays that wait on a device.
-    pub async fn feed(mut self, slot: Arc<Slot<Scene>>) {
-        loop {
-            let (scene, now) = self.scene();
-            slot.put(scene.clone());
-            self.wait(&scene, now).await;
         }
     }
 }

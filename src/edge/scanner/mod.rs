@@ -11,7 +11,7 @@ mod node;
 mod reader;
 mod search;
 pub mod serial;
-mod sysfs;
+pub(super) mod sysfs;
 mod uevent;
 
 use std::fmt;

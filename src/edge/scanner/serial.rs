@@ -16,7 +16,7 @@ use crate::scan::{Candidate, Framer, Framing};
 use crate::words::Tick;
 
 /// How a serial scanner is reached and spoken with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SerialSettings {
     /// Bits a second. CDC-ACM ignores it.
     pub baud: u32,

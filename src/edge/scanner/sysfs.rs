@@ -64,7 +64,7 @@ pub struct UsbPiece {
 
 /// Why a name leads to no node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NotFound {
+pub(in crate::edge) enum NotFound {
     /// Nothing of that name is plugged in.
     Absent,
     /// Several are.
@@ -115,7 +115,7 @@ impl Sysfs {
     }
 
     /// The node of the device that `name` means, which is no path.
-    pub(super) fn find(&self, kind: ScannerKind, name: &DeviceName) -> Result<PathBuf, NotFound> {
+    pub(in crate::edge) fn find(&self, kind: ScannerKind, name: &DeviceName) -> Result<PathBuf, NotFound> {
         let (right, other): (Vec<Seen>, Vec<Seen>) = self
             .of_kind(kind)
             .into_iter()

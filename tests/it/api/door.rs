@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use shroff::edge::api::ROUTES;
-use shroff::edge::desk::DeviceView;
+use shroff::edge::desk::{DeviceView, Role};
 
 use crate::support::{Shop, TOKEN};
 
@@ -64,6 +64,7 @@ fn health_names_the_lane_without_a_scanner_and_devices_what_to_do() {
     assert_eq!(shop.tcp.get("/readyz").json()["status"], "ready");
     shop.devices(vec![DeviceView {
         lane: "2".parse().expect("a lane"),
+        role: Role::Scanner,
         kind: "serial",
         device: "/dev/ttyACM0".to_owned(),
         state: "gone",

@@ -64,7 +64,8 @@ fn a_look_says_what_is_open_beside_the_daemon_and_asks_nobody() {
     let armed = counter.api().post("/v1/payments", r#"{"client_ref":"R-1","amount":8800}"#).json();
     counter.shroff(&["resolve", "--look"]).exits(1).prints("R-1").prints("a payment code");
     let document = counter.resolved(&["resolve", "--look", "--json"], 1);
-    assert_eq!((&document["open"][0]["payment"]["ref"], &document["open_refunds"]), (&armed["ref"], &0.into()));
+    assert_eq!(document["open"][0]["payment"]["ref"], armed["ref"]);
+    assert_eq!(document["open_refunds"].as_array().map(Vec::len), Some(0));
     counter.kill_daemon();
     counter.shroff(&["resolve", "--look"]).exits(1).prints("R-1");
 }

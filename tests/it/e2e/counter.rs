@@ -110,6 +110,7 @@ impl Counter {
     /// Starts the daemon, at the noisiest log level, and waits until it takes payments.
     pub(super) fn start(&mut self) {
         let log = std::fs::File::options().append(true).create(true).open(self.path("log")).expect("a log");
+        let out = std::fs::File::options().append(true).create(true).open(self.path("out")).expect("an output");
         let shroff = env!("CARGO_BIN_EXE_shroff");
         let mut command = match self.disk_kib {
             None => Command::new(shroff),
@@ -125,7 +126,7 @@ impl Counter {
             .args(["serve", "--log", level, "--config"])
             .arg(self.path("config.toml"))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(out)
             .stderr(log)
             .spawn()
             .expect("the daemon");
@@ -156,6 +157,49 @@ impl Counter {
             self.pause(Duration::from_millis(50));
         }
         panic!("{what} is not ready: {}", self.log());
+    }
+
+    /// What the daemon wrote on its standard output: the console displays.
+    pub(super) fn out(&self) -> String {
+        std::fs::read_to_string(self.path("out")).unwrap_or_default()
+    }
+
+    /// The daemon's process.
+    pub(super) fn pid(&self) -> rustix::process::Pid {
+        let id = self.daemon.as_ref().expect("a daemon").id();
+        rustix::process::Pid::from_raw(i32::try_from(id).expect("a number")).expect("a process")
+    }
+
+    /// Processes that the daemon started and that live.
+    pub(super) fn children(&self) -> Vec<rustix::process::Pid> {
+        let mut all = Vec::new();
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("its threads") {
+            let children = std::fs::read_to_string(task.expect("a thread").path().join("children")).unwrap_or_default();
+            all.extend(children.split_whitespace().filter_map(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?)));
+        }
+        all
+    }
+
+    /// Starts another command of `shroff` with this counter's configuration.
+    pub(super) fn starts(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_shroff"))
+            .args(arguments)
+            .arg("--config")
+            .arg(self.path("config.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a command")
+    }
+
+    /// The same to its end: its exit code, and all it said.
+    pub(super) fn command(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let done = self.starts(arguments).wait_with_output().expect("a command");
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr),
+        )
     }
 
     pub(super) fn log(&self) -> String {

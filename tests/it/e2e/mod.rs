@@ -2,6 +2,7 @@
 //! more than once; the stories that need many are the simulation's.
 
 mod counter;
+mod displays;
 mod notices;
 mod refunds;
 mod scanners;

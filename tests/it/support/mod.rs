@@ -1,7 +1,9 @@
 //! A shop for tests: the real till and ledger, the real API, and a client that speaks HTTP by hand.
 
 mod disk;
+pub(crate) mod glass;
 mod http;
+pub(crate) mod lcdd;
 mod shop;
 pub(crate) mod sysfs;
 

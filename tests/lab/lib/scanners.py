@@ -218,6 +218,14 @@ class Ftdi(Scanner):
         self.guest.port(self.name).send(data)
 
 
+class Pole(Ftdi):
+    """A customer display behind an FTDI adapter."""
+
+    def shows(self, text, limit=20):
+        """Until it is sent this text; what it was sent before it."""
+        return self.guest.port(self.name).until(text.encode(), limit)
+
+
 class Keyboard(Scanner):
     """The cashier's keyboard, QEMU's: no scanner, and nothing that is typed on it may ever be taken for a scan."""
 

@@ -56,16 +56,16 @@ class Shop:
         self.repeated = 0
 
     @staticmethod
-    def config(gateway, scanners):
+    def config(gateway, scanners, more=""):
         """A configuration: each scanner with its lane and the name it goes by."""
         terminal = f"L{next(Shop.opened):03}"
         lanes = "".join(f'[[lane]]\nid = "{lane}"\n' for lane in sorted({lane for _, lane, _ in scanners}) or ["1"])
         return terminal, CONFIG.format(terminal=terminal, gateway=gateway.port) + lanes + "".join(
-            f'[[scanner]]\nlane = "{lane}"\nkind = "{scanner.kind}"\ndevice = "{name}"\n' for scanner, lane, name in scanners)
+            f'[[scanner]]\nlane = "{lane}"\nkind = "{scanner.kind}"\ndevice = "{name}"\n' for scanner, lane, name in scanners) + more
 
-    def open(self, *scanners):
+    def open(self, *scanners, more=""):
         """Starts the daemon on an empty ledger. A scanner is (scanner, lane, name)."""
-        self.terminal, config = self.config(self.gateway, scanners)
+        self.terminal, config = self.config(self.gateway, scanners, more)
         self.guest.sh("systemctl stop shroff; rm -rf /var/lib/shroff/*")
         self.guest.put("/etc/shroff/config.toml", config)
         self.guest.sh("systemctl start shroff")
@@ -135,6 +135,13 @@ class Shop:
         self.sales += 1
         body = {"client_ref": f"{self.terminal}-{self.sales}", "amount": amount, "lane": lane, "deadline_s": 600}
         return self.ask("POST", "/v1/payments", body, expect=(201,))["ref"]
+
+    def pays(self, amount=8800):
+        """A payment whose code the POS read itself, until it is paid."""
+        self.sales += 1
+        body = {"client_ref": f"{self.terminal}-{self.sales}", "amount": amount, "auth_code": self.code()}
+        ref = self.ask("POST", "/v1/payments", body, expect=(201,))["ref"]
+        self.until("paid", lambda: ((payment := self.payment(ref))["state"] == "paid", payment), 20)
 
     def payments(self):
         page, found = self.ask("GET", "/v1/payments?limit=100"), []
