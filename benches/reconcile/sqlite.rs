@@ -41,9 +41,12 @@ pub(crate) fn write(path: &Path, seed: u64, payments: u64) {
                 '', '', '', '', ?7, ?7, 0, 'none', ?7, 1)",
         )
         .unwrap();
-    // A till numbers its payments as they come.
+    // A till numbers payments and orders as they come, by one counter.
     let mut order: Vec<u32> = (0..u32::try_from(payments).unwrap()).collect();
-    order.sort_by_cached_key(|no| payment(seed, u64::from(*no)).second);
+    order.sort_by_cached_key(|no| {
+        let it = payment(seed, u64::from(*no));
+        (it.second, it.order)
+    });
     for (place, no) in order.into_iter().map(u64::from).enumerate() {
         let it = payment(seed, no);
         if !it.is_here() {
