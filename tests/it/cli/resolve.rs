@@ -173,10 +173,14 @@ fn killed_with_refunds() -> Counter {
         let body = format!(r#"{{"refund_ref":"B-{no}","amount":1200,"reason":"x"}}"#);
         assert_eq!(counter.api().post(&format!("/v1/payments/{payment}/refunds"), &body).status, 201);
     }
-    let mut refund = counter.api().get("/v1/refunds/B-2").json();
-    while refund["state"] != "processing" {
-        refund = counter.api().get(&format!("/v1/refunds/B-2?wait=20&after={}", refund["seq"])).json();
-    }
+    let until = |name: &str, field: &str, value: &str| {
+        let mut refund = counter.api().get(&format!("/v1/refunds/{name}")).json();
+        while refund[field] != value {
+            refund = counter.api().get(&format!("/v1/refunds/{name}?wait=20&after={}", refund["seq"])).json();
+        }
+    };
+    until("B-2", "state", "processing");
+    until("B-3", "err_code", "NOTENOUGH");
     counter.kill_daemon();
     counter
 }
@@ -184,7 +188,7 @@ fn killed_with_refunds() -> Counter {
 #[test]
 fn refunds_are_settled_too_and_the_others_are_listed_with_what_they_wait_for() {
     let counter = killed_with_refunds();
-    let document = counter.resolved(&["resolve", "--json", "--limit", "12s"], 1);
+    let document = counter.resolved(&["resolve", "--json", "--limit", "6s"], 1);
     let names = |list: &str, at: &str| {
         let list = document[list].as_array().expect("a list").iter();
         list.map(|it| it.pointer(at).and_then(Value::as_str).expect("a name").to_owned()).collect::<Vec<_>>()
@@ -206,7 +210,7 @@ fn refunds_are_settled_too_and_the_others_are_listed_with_what_they_wait_for() {
         let number = slow.expect("one at work").out_refund_no.clone();
         assert!(book.refund_ends(&number, RefundState::Success, now));
     });
-    let ended = counter.shroff(&["resolve", "--limit", "12s"]).exits(1).tells("1 settled, 1 left open");
+    let ended = counter.shroff(&["resolve", "--limit", "6s"]).exits(1).tells("1 settled, 1 left open");
     assert!(ended.out.starts_with("refunded HKD 12.00 refund B-2\n"), "{ended:?}");
     let book = counter.sim().book();
     assert_eq!((book.refunds().count(), book.violations().is_empty()), (2, true), "{:?}", book.violations());
