@@ -201,7 +201,7 @@ impl Restore {
         tell(Stage::Kept)?;
         put_note(&self.path, kept.as_deref())?;
         tell(Stage::Noted)?;
-        for name in ["-wal", "-shm", ".witness"] {
+        for name in ["-wal", "-shm", "-journal", ".witness"] {
             remove(&beside(&self.path, name))?;
         }
         tell(Stage::Cleared)?;
@@ -316,7 +316,7 @@ fn keep(path: &Path, at: WallTime) -> Result<PathBuf, LedgerError> {
     let stamp: String = at.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
     let name = |n: u32| beside(path, &if n == 0 { format!(".before-{stamp}") } else { format!(".before-{stamp}-{n}") });
     let kept = (0..u32::MAX).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0));
-    for part in ["-wal", ""] {
+    for part in ["-wal", "-journal", ""] {
         let (from, to) = (beside(path, part), beside(&kept, part));
         if !from.exists() {
             continue;
