@@ -46,6 +46,8 @@ pub struct Ledger {
     pub(super) hash: Hash,
     pub(super) starts: u64,
     pub(super) commits_since_checkpoint: u32,
+    /// The last line that the witness knows of.
+    pub(super) remembered: i64,
     went_back: bool,
     /// Held as long as the ledger is open; the kernel gives it back when the process dies.
     lock: Option<Lock>,
@@ -106,6 +108,7 @@ impl Ledger {
             hash,
             starts,
             commits_since_checkpoint: 0,
+            remembered: seq,
             went_back,
             lock,
         })

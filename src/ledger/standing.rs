@@ -140,7 +140,9 @@ pub(super) fn was_further(path: &Path, now: &Standing) -> bool {
     let mark = words.next();
     let mut number = || words.next().and_then(|word| word.parse::<u64>().ok());
     let (Some(starts), Some(seq), Some(0)) = (number(), number(), number()) else { return false };
-    mark == Some(now.mark.as_str()) && (now.starts < starts || now.seq < seq)
+    // A ledger that was never opened is new. One of another mark is from before a restore, or another till's: who cannot
+    // tell takes new numbers, which costs a line.
+    now.starts > 0 && (mark != Some(now.mark.as_str()) || now.starts < starts || now.seq < seq)
 }
 
 /// Remembers how far it has come. What cannot be written is not remembered: the ledger itself is what must be kept.
