@@ -86,7 +86,7 @@ impl Ledger {
         if went_back {
             // When it was written last is all that is known of when this is; the journal's order is its numbers'.
             let at = standing(&db)?.written;
-            go_on(&mut db, "older_copy", &birth.mark, at)?;
+            go_on(&mut db, "older_copy", &birth.mark, false, at)?;
         }
         let (mark, salt, counter, seq, hash, starts) = db.query_row(
             "UPDATE head SET starts = starts + 1 WHERE id = 1 RETURNING mark, salt, counter, seq, hash, starts",

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::chain::{self, Hash};
 use super::error::LedgerError;
+use super::open::Ledger;
 use super::read::Reader;
 use super::save::{ADD_LINE, MOVE_HEAD};
 use crate::words::{PaymentRef, WallTime};
@@ -91,6 +92,23 @@ impl Reader {
     }
 }
 
+impl Ledger {
+    /// Whether more may have happened to `reference` than is known here: the ledger went back to an earlier moment, and
+    /// what it forgot of this payment is named, or nobody could tell.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn may_know_less(&self, reference: &PaymentRef) -> Result<bool, LedgerError> {
+        Ok(self.db.prepare_cached(KNOWS_LESS)?.query_row([reference.as_str()], |row| row.get(0))?)
+    }
+}
+
+/// A restore that could not compare, or an older copy, says nothing of payments made after it.
+const KNOWS_LESS: &str = "
+SELECT EXISTS (SELECT 1 FROM journal WHERE payment = ?1 AND data ->> 'event' = 'lost')
+    OR EXISTS (SELECT 1 FROM journal WHERE payment = '' AND data ->> 'event' IN ('restored', 'older_copy')
+        AND coalesce(data ->> 'compared', 0) = 0 AND seq > (SELECT min(seq) FROM journal WHERE payment = ?1))";
+
 pub(super) fn standing(db: &Connection) -> Result<Standing, LedgerError> {
     let head = |row: &Row<'_>| {
         Ok(Standing {
@@ -108,14 +126,20 @@ pub(super) fn standing(db: &Connection) -> Result<Standing, LedgerError> {
 }
 
 /// Keeps in the journal that the ledger goes on from an earlier moment, under a new `mark`: whatever was given out after
-/// that moment is never given out again.
-pub(super) fn go_on(db: &mut Connection, event: &str, mark: &str, at: WallTime) -> Result<(), LedgerError> {
+/// that moment is never given out again. `compared`: what it does not know of its payments is named after this line.
+pub(super) fn go_on(
+    db: &mut Connection,
+    event: &str,
+    mark: &str,
+    compared: bool,
+    at: WallTime,
+) -> Result<(), LedgerError> {
     let before = standing(db)?;
     let tx = db.transaction()?;
     let (mut seq, at) = (i64::try_from(before.seq).unwrap_or(i64::MAX), at.millis());
     let data = serde_json::json!({
         "event": event, "mark": mark, "mark_before": before.mark, "counter": before.counter,
-        "known_to": before.written.millis(),
+        "known_to": before.written.millis(), "compared": compared,
     });
     seq = seq.saturating_add(1);
     let data = data.to_string();

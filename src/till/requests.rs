@@ -115,6 +115,9 @@ pub enum Refusal {
     /// Above what an operator may refund.
     #[error("the refund needs the supervisor")]
     SupervisorNeeded,
+    /// The ledger went back to an earlier moment, and may have forgotten a refund of this payment: a person must look.
+    #[error("the payment may have been refunded already; the refund needs the supervisor")]
+    PerhapsRefunded,
 }
 
 /// What became of a scanned code.

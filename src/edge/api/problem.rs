@@ -294,6 +294,13 @@ impl From<Refusal> for Problem {
                 "the refund is above refund.operator_max; repeat the same request with Authorization: Bearer and the \
                  token of api.supervisor_token_file",
             ),
+            Refusal::PerhapsRefunded => Self::new(
+                Kind::SupervisorNeeded,
+                "the ledger was restored from a backup and may have forgotten a refund of this payment: look for one in \
+                 WeChat Pay's statement (shroff reconcile); if there is none, repeat the same request with Authorization: \
+                 Bearer and the token of api.supervisor_token_file",
+            )
+            .with_money(MoneyState::Unknown),
         }
     }
 }
@@ -319,6 +326,14 @@ impl Problem {
     #[must_use]
     pub fn no_refund() -> Self {
         Self::new(Kind::NoSuchRefund, "a refund with this refund_ref was never accepted here; no money moved by it")
+    }
+
+    /// The refund is not here, and the ledger was restored from a backup that may be older than it.
+    #[must_use]
+    pub fn refund_perhaps_lost() -> Self {
+        let detail = "the ledger was restored from a backup and may be older than this refund: do not repeat it, look for it \
+                      in WeChat Pay's statement (shroff reconcile)";
+        Self::new(Kind::NoSuchRefund, detail).with_money(MoneyState::Unknown)
     }
 }
 

@@ -132,6 +132,46 @@ fn an_older_copy_that_somebody_put_in_place_by_hand_goes_on_under_new_numbers() 
 }
 
 #[test]
+fn after_a_restore_a_lost_refund_is_not_denied_nor_paid_twice_without_the_supervisor() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    let sold = counter.sells("R-1", CODE, "paid");
+    let untouched = counter.sells("R-2", "130000517967681396", "paid");
+    let backup = counter.file("backup.sqlite");
+    counter.shroff(&["backup", &backup]).exits(0);
+    let refunds = |payment: &Value| format!("/v1/payments/{}/refunds", text(payment, "ref"));
+    let refund = |name: &str| format!(r#"{{"refund_ref":"{name}","amount":100,"reason":"wrong dish"}}"#);
+    let given = counter.api().post(&refunds(&sold), &refund("F-1"));
+    assert_eq!(given.status, 201, "{}", given.body);
+    let never = counter.api().get("/v1/refunds/F-9");
+    assert_eq!((never.status, &never.json()["money"]), (404, &"none".into()), "{}", never.body);
+    counter.kill_daemon();
+    counter.shroff(&["restore", &backup, "--go-back"]).exits(0);
+    counter.open();
+    let lost = counter.api().get("/v1/refunds/F-1");
+    assert_eq!((lost.status, &lost.json()["money"]), (404, &"unknown".into()), "{}", lost.body);
+    let seen = counter.api().post("/v1/refunds/F-1/ack", "");
+    assert_eq!((seen.status, &seen.json()["money"]), (404, &"unknown".into()), "{}", seen.body);
+    let again = counter.api().post(&refunds(&sold), &refund("F-2"));
+    let told = again.json();
+    assert_eq!((again.status, &told["code"]), (403, &"supervisor_needed".into()), "{told}");
+    assert_eq!((&told["money"], &told["client_ref"]), (&"unknown".into(), &"R-1".into()), "{told}");
+    let other = counter.api().post(&refunds(&untouched), &refund("F-3"));
+    assert_eq!(other.status, 201, "the ledgers were compared, and nothing of it is lost: {}", other.body);
+    counter.kill_daemon();
+
+    // Where they cannot be compared, any payment of before may have been refunded.
+    std::fs::write(counter.path("ledger.sqlite"), "no ledger").expect("a write");
+    counter.shroff(&["restore", &backup]).exits(0).tells("could not be read to its end");
+    counter.open();
+    let again = counter.api().post(&refunds(&untouched), &refund("F-4"));
+    assert_eq!((again.status, again.code().as_str()), (403, "supervisor_needed"), "{}", again.body);
+    let new = counter.sells("R-3", "130000517967681397", "paid");
+    let given = counter.api().post(&refunds(&new), &refund("F-5"));
+    assert_eq!(given.status, 201, "{}", given.body);
+}
+
+#[test]
 fn a_lost_ledger_is_restored_and_a_restore_of_the_same_does_nothing() {
     let mut counter = Counter::with_gateway();
     counter.open();

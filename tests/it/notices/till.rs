@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use shroff::ledger::{Birth, Ledger, Reader};
-use shroff::payment::answer::{Class, Refusal as PayRefusal, RefundAnswer, RefundQueryAnswer, RefundReceipt, RefundRefusal};
+use shroff::payment::answer::{
+    Class, RefundAnswer, RefundQueryAnswer, RefundReceipt, RefundRefusal, Refusal as PayRefusal,
+};
 use shroff::payment::{
     Answer, Ask, Heard, MoneyState, NotAbout, NoticeStatus, Op, Policy, RefundNotice, RefundState, State,
 };
