@@ -4,6 +4,7 @@
 //! time. A witness beside the file remembers how far it had come. It is written without a flush and believed only when
 //! it says more than the ledger: what it lost, it lost, and what it says was on disk in the ledger before.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -100,6 +101,31 @@ impl Ledger {
     /// When the ledger cannot be read.
     pub fn may_know_less(&self, reference: &PaymentRef) -> Result<bool, LedgerError> {
         Ok(self.db.prepare_cached(KNOWS_LESS)?.query_row([reference.as_str()], |row| row.get(0))?)
+    }
+
+    /// The POS's names of the payments that restores forgot.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn lost_names(&self) -> Result<BTreeSet<String>, LedgerError> {
+        let mut times =
+            self.db.prepare("SELECT seq FROM journal WHERE payment = '' AND data ->> 'event' = 'restored'")?;
+        let times = times.query_map([], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let mut lines = self
+            .db
+            .prepare("SELECT data ->> 'event', data ->> 'client_ref' FROM journal WHERE seq > ?1 ORDER BY seq")?;
+        let mut names = BTreeSet::new();
+        for time in times {
+            // They follow the restore without a gap: the rest of the journal is not read.
+            let mut rows = lines.query([time])?;
+            while let Some(row) = rows.next()? {
+                if row.get::<_, Option<String>>(0)?.as_deref() != Some("lost") {
+                    break;
+                }
+                names.extend(row.get::<_, Option<String>>(1)?);
+            }
+        }
+        Ok(names)
     }
 }
 

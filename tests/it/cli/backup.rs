@@ -84,6 +84,9 @@ fn after_a_restore_no_number_is_used_twice_what_was_open_settles_and_what_is_los
     counter.open();
     let settled = counter.becomes(counter.api().get(&format!("/v1/payments/{}", text(&doubt, "ref"))).json(), "paid");
     assert_eq!(settled["attempts"].as_array().map(Vec::len), Some(1), "it was asked about, not charged again");
+    let repeated = counter.api().post("/v1/payments", r#"{"client_ref":"R-3","amount":8800}"#);
+    assert_eq!((repeated.status, repeated.code().as_str()), (409, "perhaps_lost"), "it may have been charged");
+    assert_eq!((&repeated.json()["money"], &repeated.json()["client_ref"]), (&"unknown".into(), &"R-3".into()));
     let again = counter.sells("R-4", "130000517967681398", "paid");
     let orders = counter.orders();
     assert_eq!(orders.len(), 4);
