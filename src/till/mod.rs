@@ -335,7 +335,8 @@ impl Till {
         let Some(row) = self.ledger.payment(reference)? else { return Ok(None) };
         let payment = found(&row, now)?;
         let cx = Context { now: now.tick, policy: &self.settings.policy, luck: 0 };
-        let step = payment.recover(now, &cx);
+        let less = self.ledger.may_know_less(reference)?;
+        let step = if less { payment.recover_forgotten(now, &cx) } else { payment.recover(now, &cx) };
         self.payments.insert(reference.clone(), payment);
         step.map(|step| self.commit(step, now)).transpose().map(Option::flatten)
     }

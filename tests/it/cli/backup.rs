@@ -111,6 +111,37 @@ fn after_a_restore_no_number_is_used_twice_what_was_open_settles_and_what_is_los
 }
 
 #[test]
+fn a_payment_that_waited_for_a_code_in_the_backup_is_not_called_unpaid_after_a_restore() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    let armed = counter.api().post("/v1/payments", r#"{"client_ref":"R-1","amount":8800}"#).json();
+    let backup = counter.file("backup.sqlite");
+    counter.shroff(&["backup", &backup]).exits(0);
+    let path = format!("/v1/payments/{}", text(&armed, "ref"));
+    // What becomes of it after the backup is not known to it: here it is cancelled, it may as well be charged.
+    assert!(counter.api().post(&format!("{path}/cancel"), "").status < 300);
+    counter.kill_daemon();
+    counter.shroff(&["restore", &backup, "--go-back"]).exits(0);
+    for _ in 0..2 {
+        counter.open();
+        let found = counter.becomes(counter.api().get(&path).json(), "expired");
+        assert_eq!(
+            (&found["money"], &found["next"]["action"]),
+            (&"unknown".into(), &"call_supervisor".into()),
+            "{found}"
+        );
+        let attention = counter.api().get("/v1/attention");
+        assert!(attention.body.contains("\"reason\":\"unresolved\""), "{}", attention.body);
+        counter.kill_daemon();
+    }
+    counter.open();
+    assert_eq!(counter.api().post(&format!("{path}/ack"), "").status, 204);
+    assert!(!counter.api().get("/v1/attention").body.contains("unresolved"), "a person has seen it");
+    counter.kill_daemon();
+    counter.shroff(&["verify"]).exits(0);
+}
+
+#[test]
 fn an_older_copy_that_somebody_put_in_place_by_hand_goes_on_under_new_numbers() {
     let mut counter = Counter::with_gateway();
     counter.open();
