@@ -148,6 +148,12 @@ impl Restore {
         Ok(Self { _lock: lock, path: path.to_owned(), backup, standing, there, lost, open, kept, strays: Vec::new() })
     }
 
+    /// An earlier restore was interrupted: nobody opens the ledger before one is finished.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        note(&self.path).exists()
+    }
+
     /// Reads the backup to its last line.
     ///
     /// # Errors

@@ -206,6 +206,25 @@ fn after_a_restore_a_lost_refund_is_not_denied_nor_paid_twice_without_the_superv
 }
 
 #[test]
+fn an_interrupted_restore_of_the_same_is_finished() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    counter.sells("R-1", CODE, "paid");
+    let backup = counter.file("backup.sqlite");
+    counter.shroff(&["backup", &backup]).exits(0);
+    counter.kill_daemon();
+    // As it stands when the power fails once the note is there.
+    for more in ["", "-wal"] {
+        drop(std::fs::copy(counter.path(&format!("ledger.sqlite{more}")), counter.path(&format!("kept{more}"))));
+    }
+    counter.write("ledger.sqlite.restoring", &counter.file("kept"));
+    counter.shroff(&["restore", &backup]).exits(0).prints("the ledger is restored from");
+    counter.shroff(&["verify"]).exits(0);
+    counter.open();
+    counter.sells("R-2", "130000517967681396", "paid");
+}
+
+#[test]
 fn a_lost_ledger_is_restored_and_a_restore_of_the_same_does_nothing() {
     let mut counter = Counter::with_gateway();
     counter.open();
