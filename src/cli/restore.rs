@@ -84,7 +84,7 @@ pub(super) fn run(path: &Path, args: &RestoreArgs) -> anyhow::Result<Exit> {
     }
     let there = word(&restore.there);
     let known_to = (restore.standing.seq > 0).then(|| restore.standing.written.to_string());
-    if there == "same" && !args.go_back {
+    if there == "same" && !args.go_back && !restore.is_unfinished() {
         let advice = vec!["the ledger knows all that the backup knows, and nothing more; nothing was done".to_owned()];
         return told(
             args,
@@ -93,7 +93,8 @@ pub(super) fn run(path: &Path, args: &RestoreArgs) -> anyhow::Result<Exit> {
     }
     let lost: Vec<LostView> = restore.lost.iter().map(view).collect();
     let open = restore.open;
-    if !args.go_back && (matches!(restore.there, There::Newer { .. } | There::Other(_)) || !lost.is_empty()) {
+    let more = matches!(there, "newer" | "other");
+    if !args.go_back && (more || !lost.is_empty()) {
         return Err(knows_more(args, &restore).into());
     }
     let unreadable = match &restore.there {

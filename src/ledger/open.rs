@@ -46,6 +46,8 @@ pub struct Ledger {
     pub(super) hash: Hash,
     pub(super) starts: u64,
     pub(super) commits_since_checkpoint: u32,
+    /// The last line that the witness knows of.
+    pub(super) remembered: i64,
     went_back: bool,
     /// Held as long as the ledger is open; the kernel gives it back when the process dies.
     lock: Option<Lock>,
@@ -84,7 +86,7 @@ impl Ledger {
         if went_back {
             // When it was written last is all that is known of when this is; the journal's order is its numbers'.
             let at = standing(&db)?.written;
-            go_on(&mut db, "older_copy", &birth.mark, at)?;
+            go_on(&mut db, "older_copy", &birth.mark, false, at)?;
         }
         let (mark, salt, counter, seq, hash, starts) = db.query_row(
             "UPDATE head SET starts = starts + 1 WHERE id = 1 RETURNING mark, salt, counter, seq, hash, starts",
@@ -106,6 +108,7 @@ impl Ledger {
             hash,
             starts,
             commits_since_checkpoint: 0,
+            remembered: seq,
             went_back,
             lock,
         })

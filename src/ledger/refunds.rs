@@ -24,7 +24,7 @@ const ADD_REFUND: &str = concat!(
 /// What was asked for is compared, not written: a refund keeps its number and its terms for ever.
 const SAVE_REFUND: &str = "
 UPDATE refunds SET stage = ?13, leads_to = ?14, state = ?15, outcome = ?16, sends = ?17, asked = ?18, doubted = ?19,
-    refused = ?20, refused_class = ?21, err_code = ?22, err_code_des = ?23, acked_at = CASE WHEN alarm IS NULL AND ?24 IS NOT NULL THEN NULL ELSE acked_at END,
+    refused = ?20, refused_class = ?21, err_code = ?22, err_code_des = ?23, acked_at = CASE WHEN ?24 IS NOT NULL AND alarm IS NOT ?24 THEN NULL ELSE acked_at END,
     alarm = ?24, accepted_at = ?25,
     refund_id = ?26, refunded_at = ?27, open = ?28, next_action = ?29, next_at = ?30, updated_at = ?31, seq = ?32
 WHERE refund_ref = ?1 AND out_refund_no = ?2 AND payment = ?3 AND out_trade_no = ?4 AND transaction_id = ?5

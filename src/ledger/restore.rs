@@ -148,6 +148,12 @@ impl Restore {
         Ok(Self { _lock: lock, path: path.to_owned(), backup, standing, there, lost, open, kept, strays: Vec::new() })
     }
 
+    /// An earlier restore was interrupted: nobody opens the ledger before one is finished.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        note(&self.path).exists()
+    }
+
     /// Reads the backup to its last line.
     ///
     /// # Errors
@@ -201,7 +207,7 @@ impl Restore {
         tell(Stage::Kept)?;
         put_note(&self.path, kept.as_deref())?;
         tell(Stage::Noted)?;
-        for name in ["-wal", "-shm", ".witness"] {
+        for name in ["-wal", "-shm", "-journal", ".witness"] {
             remove(&beside(&self.path, name))?;
         }
         tell(Stage::Cleared)?;
@@ -221,7 +227,9 @@ impl Restore {
     fn brand(&self, fresh: &NamedTempFile, mark: &str, at: WallTime) -> Result<Report, LedgerError> {
         let mut db = Connection::open(fresh.path())?;
         db.execute_batch("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;")?;
-        go_on(&mut db, "restored", mark, at)?;
+        // Where it was not the same ledger, or not all of it was read or named, any payment may have gone on since.
+        let compared = matches!(self.there, There::Newer { .. }) && self.lost.len() <= NAMED_MAX;
+        go_on(&mut db, "restored", mark, compared, at)?;
         let before = standing(&db)?;
         let (mut seq, mut hash, at) = (i64::try_from(before.seq).unwrap_or(i64::MAX), before.hash, at.millis());
         let tx = db.transaction()?;
@@ -316,7 +324,7 @@ fn keep(path: &Path, at: WallTime) -> Result<PathBuf, LedgerError> {
     let stamp: String = at.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
     let name = |n: u32| beside(path, &if n == 0 { format!(".before-{stamp}") } else { format!(".before-{stamp}-{n}") });
     let kept = (0..u32::MAX).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0));
-    for part in ["-wal", ""] {
+    for part in ["-wal", "-journal", ""] {
         let (from, to) = (beside(path, part), beside(&kept, part));
         if !from.exists() {
             continue;

@@ -244,6 +244,11 @@ impl Ledger {
     /// When the disk fails: as fatal as a failed save.
     pub fn tidy(&mut self, idle: bool) -> Result<(), LedgerError> {
         let limit = if idle { CHECKPOINT_WHEN_IDLE } else { CHECKPOINT_AT_LAST };
+        // No flush: a power cut may lose it, a kill does not.
+        if idle && self.on_disk() && self.remembered != self.seq {
+            remember(&self.path, &self.mark, self.starts, self.seq);
+            self.remembered = self.seq;
+        }
         if self.commits_since_checkpoint < limit {
             return Ok(());
         }
@@ -252,6 +257,7 @@ impl Ledger {
         self.commits_since_checkpoint = 0;
         if self.on_disk() {
             remember(&self.path, &self.mark, self.starts, self.seq);
+            self.remembered = self.seq;
         }
         Ok(())
     }

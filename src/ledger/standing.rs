@@ -4,12 +4,14 @@
 //! time. A witness beside the file remembers how far it had come. It is written without a flush and believed only when
 //! it says more than the ledger: what it lost, it lost, and what it says was on disk in the ledger before.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::chain::{self, Hash};
 use super::error::LedgerError;
+use super::open::Ledger;
 use super::read::Reader;
 use super::save::{ADD_LINE, MOVE_HEAD};
 use crate::words::{PaymentRef, WallTime};
@@ -91,6 +93,48 @@ impl Reader {
     }
 }
 
+impl Ledger {
+    /// Whether more may have happened to `reference` than is known here: the ledger went back to an earlier moment, and
+    /// what it forgot of this payment is named, or nobody could tell.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn may_know_less(&self, reference: &PaymentRef) -> Result<bool, LedgerError> {
+        Ok(self.db.prepare_cached(KNOWS_LESS)?.query_row([reference.as_str()], |row| row.get(0))?)
+    }
+
+    /// The POS's names of the payments that restores forgot.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn lost_names(&self) -> Result<BTreeSet<String>, LedgerError> {
+        let mut times =
+            self.db.prepare("SELECT seq FROM journal WHERE payment = '' AND data ->> 'event' = 'restored'")?;
+        let times = times.query_map([], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let mut lines = self
+            .db
+            .prepare("SELECT data ->> 'event', data ->> 'client_ref' FROM journal WHERE seq > ?1 ORDER BY seq")?;
+        let mut names = BTreeSet::new();
+        for time in times {
+            // They follow the restore without a gap: the rest of the journal is not read.
+            let mut rows = lines.query([time])?;
+            while let Some(row) = rows.next()? {
+                if row.get::<_, Option<String>>(0)?.as_deref() != Some("lost") {
+                    break;
+                }
+                names.extend(row.get::<_, Option<String>>(1)?);
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// A restore that could not compare, or an older copy, says nothing of payments made after it.
+const KNOWS_LESS: &str = "
+SELECT EXISTS (SELECT 1 FROM journal WHERE payment = ?1 AND data ->> 'event' = 'lost')
+    OR EXISTS (SELECT 1 FROM journal WHERE payment = '' AND data ->> 'event' IN ('restored', 'older_copy')
+        AND coalesce(data ->> 'compared', 0) = 0 AND seq > (SELECT min(seq) FROM journal WHERE payment = ?1))";
+
 pub(super) fn standing(db: &Connection) -> Result<Standing, LedgerError> {
     let head = |row: &Row<'_>| {
         Ok(Standing {
@@ -108,14 +152,20 @@ pub(super) fn standing(db: &Connection) -> Result<Standing, LedgerError> {
 }
 
 /// Keeps in the journal that the ledger goes on from an earlier moment, under a new `mark`: whatever was given out after
-/// that moment is never given out again.
-pub(super) fn go_on(db: &mut Connection, event: &str, mark: &str, at: WallTime) -> Result<(), LedgerError> {
+/// that moment is never given out again. `compared`: what it does not know of its payments is named after this line.
+pub(super) fn go_on(
+    db: &mut Connection,
+    event: &str,
+    mark: &str,
+    compared: bool,
+    at: WallTime,
+) -> Result<(), LedgerError> {
     let before = standing(db)?;
     let tx = db.transaction()?;
     let (mut seq, at) = (i64::try_from(before.seq).unwrap_or(i64::MAX), at.millis());
     let data = serde_json::json!({
         "event": event, "mark": mark, "mark_before": before.mark, "counter": before.counter,
-        "known_to": before.written.millis(),
+        "known_to": before.written.millis(), "compared": compared,
     });
     seq = seq.saturating_add(1);
     let data = data.to_string();
@@ -140,7 +190,9 @@ pub(super) fn was_further(path: &Path, now: &Standing) -> bool {
     let mark = words.next();
     let mut number = || words.next().and_then(|word| word.parse::<u64>().ok());
     let (Some(starts), Some(seq), Some(0)) = (number(), number(), number()) else { return false };
-    mark == Some(now.mark.as_str()) && (now.starts < starts || now.seq < seq)
+    // A ledger that was never opened is new. One of another mark is from before a restore, or another till's: who cannot
+    // tell takes new numbers, which costs a line.
+    now.starts > 0 && (mark != Some(now.mark.as_str()) || now.starts < starts || now.seq < seq)
 }
 
 /// Remembers how far it has come. What cannot be written is not remembered: the ledger itself is what must be kept.

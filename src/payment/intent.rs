@@ -24,6 +24,8 @@ pub struct Payment {
     pub(super) canceled: bool,
     pub(super) last_decline: Option<Decline>,
     pub(super) deadline: Tick,
+    /// It waited for a code when the ledger went back to an earlier moment: nobody knows whether it was charged after.
+    pub(super) forgotten: bool,
 }
 
 /// What was asked for. It never changes.
@@ -186,7 +188,15 @@ impl Payment {
     /// A payment the POS has just asked for.
     pub fn collect(facts: Facts, at: Now) -> Step {
         let deadline = at.tick.after(facts.patience);
-        let payment = Self { facts, phase: Phase::Armed, attempt: None, canceled: false, last_decline: None, deadline };
+        let payment = Self {
+            facts,
+            phase: Phase::Armed,
+            attempt: None,
+            canceled: false,
+            last_decline: None,
+            deadline,
+            forgotten: false,
+        };
         payment.step(Note::Armed, None, at)
     }
 
@@ -266,6 +276,17 @@ impl Payment {
         Some(self.moved(attempt, &Event::Recovered, Some(Note::Recovered), at, cx))
     }
 
+    /// Finds the payment in a ledger that may know less of it than happened. A code it waited for may have been charged
+    /// under a number that is forgotten: it takes no code any more, and is for a person.
+    pub fn recover_forgotten(&self, at: Now, cx: &Context<'_>) -> Option<Step> {
+        if self.phase != Phase::Armed {
+            return self.recover(at, cx);
+        }
+        let mut next = self.closed(State::Expired);
+        next.forgotten = true;
+        Some(next.step(Note::Expired, None, at))
+    }
+
     /// When the payment wants to be woken.
     #[must_use]
     pub fn wakes(&self) -> Option<Tick> {
@@ -319,6 +340,9 @@ impl Payment {
     /// Where the money is.
     #[must_use]
     pub fn money(&self) -> MoneyState {
+        if self.forgotten {
+            return MoneyState::Unknown;
+        }
         match (self.phase, &self.attempt) {
             (Phase::Closed(State::Refunded), _) => MoneyState::Returned,
             (Phase::Armed, _) | (_, None) => MoneyState::None,
@@ -335,6 +359,7 @@ impl Payment {
             State::CustomerPaying => (Action::ConfirmOnPhone, self.attempt.as_ref().and_then(Attempt::asks_until)),
             State::NeedsAttention => (Action::CallSupervisor, self.wakes()),
             State::Paid => (Action::Acknowledge, None),
+            State::Expired if self.forgotten => (Action::CallSupervisor, None),
             State::Declined | State::Expired => (Action::StartOver, None),
             State::PartiallyRefunded => (Action::Acknowledge, None),
             State::Reversed | State::Canceled | State::Refunded => (Action::Nothing, None),

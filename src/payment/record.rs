@@ -72,6 +72,17 @@ pub struct AttemptRecord {
 #[error("the ledger holds an attempt that makes no sense: {0}")]
 pub struct RecordError(pub &'static str);
 
+impl PaymentRecord {
+    /// Whether it ended because the ledger went back to an earlier moment: no attempt of it is in doubt, and yet nobody
+    /// knows where the money is.
+    #[must_use]
+    pub fn is_forgotten(&self) -> bool {
+        let unknown = |money| money == MoneyState::Unknown;
+        let attempt = self.attempt.as_ref().is_some_and(|it| unknown(it.money));
+        self.state == State::Expired && unknown(self.money) && !attempt
+    }
+}
+
 impl Payment {
     /// The rows of this payment.
     #[must_use]
@@ -82,7 +93,7 @@ impl Payment {
             money: self.money(),
             canceled: self.canceled,
             last_decline: self.last_decline.clone(),
-            alarm: self.attempt.as_ref().and_then(Attempt::alarm),
+            alarm: self.attempt.as_ref().and_then(Attempt::alarm).or(self.forgotten.then_some(Alarm::Unresolved)),
             open: !self.is_at_rest(),
             attempt: self.attempt.as_ref().map(Attempt::record),
         }
@@ -110,6 +121,7 @@ impl Payment {
             canceled: record.canceled,
             last_decline: record.last_decline.clone(),
             deadline: now,
+            forgotten: record.is_forgotten(),
         })
     }
 }

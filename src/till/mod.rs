@@ -7,7 +7,7 @@ mod refunds;
 mod requests;
 mod wakes;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 pub use lane::LaneView;
@@ -56,6 +56,8 @@ pub struct Settings {
 pub struct Till {
     ledger: Ledger,
     settings: Settings,
+    /// The POS's names of payments that a restore forgot: each may have been charged.
+    lost: BTreeSet<String>,
     /// Everything that is left to do or to watch.
     payments: BTreeMap<PaymentRef, Payment>,
     wakes: Wakes<PaymentRef>,
@@ -126,9 +128,11 @@ impl Till {
     /// When the ledger cannot be read or contradicts itself.
     pub fn open(ledger: Ledger, settings: Settings, seed: u64, now: Now) -> Result<Self, LedgerError> {
         let lanes = settings.lanes.iter().map(|id| (id.clone(), Lane::default())).collect();
+        let lost = ledger.lost_names()?;
         let mut till = Self {
             ledger,
             settings,
+            lost,
             payments: BTreeMap::new(),
             wakes: Wakes::default(),
             refunds: Refunds::default(),
@@ -331,7 +335,8 @@ impl Till {
         let Some(row) = self.ledger.payment(reference)? else { return Ok(None) };
         let payment = found(&row, now)?;
         let cx = Context { now: now.tick, policy: &self.settings.policy, luck: 0 };
-        let step = payment.recover(now, &cx);
+        let less = self.ledger.may_know_less(reference)?;
+        let step = if less { payment.recover_forgotten(now, &cx) } else { payment.recover(now, &cx) };
         self.payments.insert(reference.clone(), payment);
         step.map(|step| self.commit(step, now)).transpose().map(Option::flatten)
     }

@@ -127,6 +127,9 @@ impl Till {
             Ok(amount) => amount,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        if !ask.supervised && self.ledger.may_know_less(&ask.payment)? {
+            return Ok(Err(Refusal::PerhapsRefunded));
+        }
         let attempt = payment.record.attempt.as_ref();
         let Some((attempt, receipt)) = attempt.and_then(|it| Some((it, it.receipt.as_ref()?))) else {
             return Ok(Err(Refusal::NotPaid));

@@ -55,6 +55,9 @@ pub enum Refusal {
     /// The key was used for something else.
     #[error("this client_ref was used before with other values")]
     RefConflict,
+    /// The ledger was restored from a backup that does not know the payment with this key: it may have been charged.
+    #[error("the payment with this client_ref was lost when the ledger was restored, and may have been charged")]
+    PerhapsLost,
     /// Another customer is being served.
     #[error("another payment is open on this lane")]
     LaneBusy(PaymentRef),
@@ -115,6 +118,9 @@ pub enum Refusal {
     /// Above what an operator may refund.
     #[error("the refund needs the supervisor")]
     SupervisorNeeded,
+    /// The ledger went back to an earlier moment, and may have forgotten a refund of this payment: a person must look.
+    #[error("the payment may have been refunded already; the refund needs the supervisor")]
+    PerhapsRefunded,
 }
 
 /// What became of a scanned code.
@@ -155,6 +161,9 @@ impl Till {
             Ok(lane) => lane,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        if self.lost.contains(ask.client_ref.as_str()) {
+            return Ok(Err(Refusal::PerhapsLost));
+        }
         let reference = self.ledger.name()?;
         let facts = match self.facts(&ask, reference.clone(), lane.clone(), mark, now) {
             Ok(facts) => facts,

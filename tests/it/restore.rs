@@ -77,3 +77,40 @@ fn a_power_cut_at_any_stage_loses_nothing() {
         assert_eq!(old, Some(seq), "{cut:?}: {kept:?} {all:?}");
     }
 }
+
+#[test]
+fn a_copy_from_before_a_restore_is_noticed_in_the_ledgers_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, backup) = (folder.path().join("ledger.sqlite"), folder.path().join("backup"));
+    shop(folder.path());
+    let restore = Restore::look(&path, &backup).expect("both are there");
+    restore.finish("N3WM4RK1", NOW, &mut |_| Ok(())).expect("restored");
+    assert!(!open(&path).expect("it opens").went_back());
+    for more in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(folder.path().join(format!("ledger.sqlite{more}"))));
+    }
+    std::fs::copy(&backup, &path).expect("a copy");
+    assert!(open(&path).expect("it opens").went_back());
+    assert_eq!(Reader::open(&path).expect("it reads").standing().expect("a head").mark, "BRANDNEW");
+    assert!(!open(&path).expect("it opens").went_back(), "once is enough");
+}
+
+#[test]
+fn an_idle_moment_is_enough_to_notice_an_older_copy_after_a_kill() {
+    let (before, after) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let path = before.path().join("ledger.sqlite");
+    let db = Connection::open(&path).expect("a file");
+    db.execute_batch(include_str!("../data/ledger-0001.sql")).expect("the old ledger");
+    drop(db);
+    let mut ledger = open(&path).expect("it opens");
+    let reader = Reader::open(&path).expect("it reads");
+    std::fs::write(after.path().join("ledger.sqlite"), "").expect("a file");
+    reader.backup(&after.path().join("ledger.sqlite"), &mut |_, _| {}).expect("a backup");
+    let paid = reader.attention().expect("a list").first().expect("a paid one").record.facts.reference.clone();
+    assert!(ledger.acknowledge(&paid, NOW).expect("a save"));
+    ledger.tidy(true).expect("no trouble");
+    // The process is killed here: what it would write at its end is not written.
+    std::fs::copy(before.path().join("ledger.sqlite.witness"), after.path().join("ledger.sqlite.witness"))
+        .expect("a witness");
+    assert!(open(&after.path().join("ledger.sqlite")).expect("it opens").went_back());
+}

@@ -38,7 +38,7 @@ pub struct PaymentPage {
 #[utoipa::path(post, path = "/v1/payments", tag = "payments", request_body = ask::PaymentRequest, responses(
     (status = 201, description = "accepted", body = PaymentView),
     (status = 200, description = "the same request came before: the same payment again", body = PaymentView),
-    (status = 409, description = "`ref_conflict`, `lane_busy`", body = ProblemView, content_type = "application/problem+json"),
+    (status = 409, description = "`ref_conflict`, `perhaps_lost`, `lane_busy`", body = ProblemView, content_type = "application/problem+json"),
     (status = 422, description = "fields at fault, named in `errors`", body = ProblemView, content_type = "application/problem+json"),
     (status = 503, description = "`busy`, `out_of_order`: repeat the same request", body = ProblemView, content_type = "application/problem+json"),
 ))]

@@ -94,6 +94,8 @@ pub enum Kind {
     NotFound,
     /// The key was used for something else.
     RefConflict,
+    /// The key was used for a payment that a restore forgot.
+    PerhapsLost,
     /// Another customer is being served.
     LaneBusy,
     /// The shop does not sell there.
@@ -149,6 +151,7 @@ impl Kind {
             Self::Invalid => (S::UNPROCESSABLE_ENTITY, "invalid", "Fields are wrong", false),
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is no such payment", false),
             Self::RefConflict => (S::CONFLICT, "ref_conflict", "The client_ref was used before", false),
+            Self::PerhapsLost => (S::CONFLICT, "perhaps_lost", "The payment may have been made before", false),
             Self::LaneBusy => (S::CONFLICT, "lane_busy", "The lane is taken", true),
             Self::NoSuchLane => (S::UNPROCESSABLE_ENTITY, "no_such_lane", "There is no such lane", false),
             Self::AmountTooLarge => (S::UNPROCESSABLE_ENTITY, "amount_too_large", "The amount is too large", false),
@@ -224,6 +227,13 @@ impl From<Refusal> for Problem {
                 Kind::RefConflict,
                 "this client_ref names a payment with other values; look that one up, or take a new client_ref",
             ),
+            Refusal::PerhapsLost => Self::new(
+                Kind::PerhapsLost,
+                "the ledger was restored from a backup that is older than the payment with this client_ref: it may have \
+                 been charged, so look for it in WeChat Pay's statement (shroff reconcile); if it was not, take a new \
+                 client_ref",
+            )
+            .with_money(MoneyState::Unknown),
             Refusal::LaneBusy(holder) => Self::new(
                 Kind::LaneBusy,
                 format!("the payment {holder} is open on this lane; finish or cancel it, or take another lane"),
@@ -294,6 +304,13 @@ impl From<Refusal> for Problem {
                 "the refund is above refund.operator_max; repeat the same request with Authorization: Bearer and the \
                  token of api.supervisor_token_file",
             ),
+            Refusal::PerhapsRefunded => Self::new(
+                Kind::SupervisorNeeded,
+                "the ledger was restored from a backup and may have forgotten a refund of this payment: look for one in \
+                 WeChat Pay's statement (shroff reconcile); if there is none, repeat the same request with Authorization: \
+                 Bearer and the token of api.supervisor_token_file",
+            )
+            .with_money(MoneyState::Unknown),
         }
     }
 }
@@ -319,6 +336,14 @@ impl Problem {
     #[must_use]
     pub fn no_refund() -> Self {
         Self::new(Kind::NoSuchRefund, "a refund with this refund_ref was never accepted here; no money moved by it")
+    }
+
+    /// The refund is not here, and the ledger was restored from a backup that may be older than it.
+    #[must_use]
+    pub fn refund_perhaps_lost() -> Self {
+        let detail = "the ledger was restored from a backup and may be older than this refund: do not repeat it, look for it \
+                      in WeChat Pay's statement (shroff reconcile)";
+        Self::new(Kind::NoSuchRefund, detail).with_money(MoneyState::Unknown)
     }
 }
 

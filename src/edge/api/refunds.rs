@@ -16,6 +16,7 @@ use super::site::{Site, about};
 use super::view::RefundView;
 use super::{ask, body, payments, query, refund_ask};
 use crate::ledger::RefundRow;
+use crate::payment::MoneyState;
 use crate::till::{NewRefund, Refusal};
 use crate::words::RefundRef;
 
@@ -29,7 +30,7 @@ type Named = Result<Path<String>, PathRejection>;
 ), request_body = refund_ask::RefundRequest, responses(
     (status = 201, description = "accepted, not given back yet", body = RefundView),
     (status = 200, description = "the same request came before: the same refund again", body = RefundView),
-    (status = 403, description = "`supervisor_needed`: above refund.operator_max", body = ProblemView, content_type = "application/problem+json"),
+    (status = 403, description = "`supervisor_needed`: above refund.operator_max, or a refund of it may be lost since a restore", body = ProblemView, content_type = "application/problem+json"),
     (status = 404, description = "`not_found`", body = ProblemView, content_type = "application/problem+json"),
     (status = 409, description = "`ref_conflict`, `not_final`, `not_paid`, `already_refunded`, `too_many_refunds`, `too_old`", body = ProblemView, content_type = "application/problem+json"),
     (status = 422, description = "fields at fault, named in `errors`; `amount_too_large`: more than what is left", body = ProblemView, content_type = "application/problem+json"),
@@ -56,6 +57,10 @@ async fn accept(site: &Site, ask: NewRefund) -> Result<Response, Problem> {
     let (reference, payment) = (ask.reference.clone(), ask.payment.clone());
     let new = match site.ask(site.shared.desk.refund(ask)).await? {
         Ok(new) => new,
+        // What the ledger knows of the payment's money is what is in doubt.
+        Err(refusal @ Refusal::PerhapsRefunded) => {
+            return Err(site.refused(refusal, &payment).with_money(MoneyState::Unknown));
+        }
         Err(refusal @ Refusal::RefundConflict) => return Err(conflict(site, refusal, &reference)),
         Err(refusal) => return Err(site.refused(refusal, &payment)),
     };
@@ -70,6 +75,9 @@ async fn accept(site: &Site, ask: NewRefund) -> Result<Response, Problem> {
 
 /// The conflict is with a refund that may be another payment's: its money is what counts.
 fn conflict(site: &Site, refusal: Refusal, reference: &RefundRef) -> Problem {
+    if refusal == Refusal::NoSuchRefund {
+        return not_found(site);
+    }
     let payment = find(site, reference).and_then(|row| site.find(&row.record.facts.payment));
     about(refusal.into(), payment.ok().as_ref())
 }
@@ -82,7 +90,7 @@ fn conflict(site: &Site, refusal: Refusal, reference: &RefundRef) -> Problem {
     ("after" = Option<u64>, Query, description = "the seq the caller knows of; 0 when left out"),
 ), responses(
     (status = 200, description = "the refund", body = RefundView),
-    (status = 404, description = "`not_found`: never accepted, no money moved", body = ProblemView, content_type = "application/problem+json"),
+    (status = 404, description = "`not_found`: never accepted, no money moved; after a restore `money` is `unknown`", body = ProblemView, content_type = "application/problem+json"),
     (status = 422, description = "parameters at fault", body = ProblemView, content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(State(site): State<Site>, named: Named, pairs: Pairs) -> Result<Json<RefundView>, Problem> {
@@ -141,7 +149,17 @@ pub(super) async fn acknowledge(
 }
 
 fn find(site: &Site, reference: &RefundRef) -> Result<RefundRow, Problem> {
-    site.shared.readers.glance(|reader| reader.refund(reference))?.ok_or_else(Problem::no_refund)
+    site.shared.readers.glance(|reader| reader.refund(reference))?.ok_or_else(|| not_found(site))
+}
+
+/// A refund that is not here was never accepted, unless the ledger went back to an earlier moment: its name, which the POS
+/// gave it, does not tell when.
+fn not_found(site: &Site) -> Problem {
+    match site.shared.readers.glance(|reader| reader.went_back()) {
+        Ok(times) if times.is_empty() => Problem::no_refund(),
+        Ok(_) => Problem::refund_perhaps_lost(),
+        Err(error) => error.into(),
+    }
 }
 
 fn view(site: &Site, row: &RefundRow) -> RefundView {

@@ -197,6 +197,8 @@ impl CashierView {
         let state = record.state;
         let key = match (&record.last_decline, state) {
             (Some(decline), State::Declined | State::Armed) => format!("declined.{}", decline.code),
+            // The text of one that nobody paid would say that nothing was taken.
+            _ if record.is_forgotten() => State::NeedsAttention.word().to_owned(),
             _ => state.word().to_owned(),
         };
         let (found, text) = texts::cashier(&key, language);

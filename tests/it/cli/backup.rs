@@ -84,6 +84,9 @@ fn after_a_restore_no_number_is_used_twice_what_was_open_settles_and_what_is_los
     counter.open();
     let settled = counter.becomes(counter.api().get(&format!("/v1/payments/{}", text(&doubt, "ref"))).json(), "paid");
     assert_eq!(settled["attempts"].as_array().map(Vec::len), Some(1), "it was asked about, not charged again");
+    let repeated = counter.api().post("/v1/payments", r#"{"client_ref":"R-3","amount":8800}"#);
+    assert_eq!((repeated.status, repeated.code().as_str()), (409, "perhaps_lost"), "it may have been charged");
+    assert_eq!((&repeated.json()["money"], &repeated.json()["client_ref"]), (&"unknown".into(), &"R-3".into()));
     let again = counter.sells("R-4", "130000517967681398", "paid");
     let orders = counter.orders();
     assert_eq!(orders.len(), 4);
@@ -108,6 +111,37 @@ fn after_a_restore_no_number_is_used_twice_what_was_open_settles_and_what_is_los
 }
 
 #[test]
+fn a_payment_that_waited_for_a_code_in_the_backup_is_not_called_unpaid_after_a_restore() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    let armed = counter.api().post("/v1/payments", r#"{"client_ref":"R-1","amount":8800}"#).json();
+    let backup = counter.file("backup.sqlite");
+    counter.shroff(&["backup", &backup]).exits(0);
+    let path = format!("/v1/payments/{}", text(&armed, "ref"));
+    // What becomes of it after the backup is not known to it: here it is cancelled, it may as well be charged.
+    assert!(counter.api().post(&format!("{path}/cancel"), "").status < 300);
+    counter.kill_daemon();
+    counter.shroff(&["restore", &backup, "--go-back"]).exits(0);
+    for _ in 0..2 {
+        counter.open();
+        let found = counter.becomes(counter.api().get(&path).json(), "expired");
+        assert_eq!(
+            (&found["money"], &found["next"]["action"]),
+            (&"unknown".into(), &"call_supervisor".into()),
+            "{found}"
+        );
+        let attention = counter.api().get("/v1/attention");
+        assert!(attention.body.contains("\"reason\":\"unresolved\""), "{}", attention.body);
+        counter.kill_daemon();
+    }
+    counter.open();
+    assert_eq!(counter.api().post(&format!("{path}/ack"), "").status, 204);
+    assert!(!counter.api().get("/v1/attention").body.contains("unresolved"), "a person has seen it");
+    counter.kill_daemon();
+    counter.shroff(&["verify"]).exits(0);
+}
+
+#[test]
 fn an_older_copy_that_somebody_put_in_place_by_hand_goes_on_under_new_numbers() {
     let mut counter = Counter::with_gateway();
     counter.open();
@@ -129,6 +163,65 @@ fn an_older_copy_that_somebody_put_in_place_by_hand_goes_on_under_new_numbers() 
     assert_eq!(counter.orders().len(), 3);
     counter.kill_daemon();
     counter.shroff(&["verify"]).exits(0);
+}
+
+#[test]
+fn after_a_restore_a_lost_refund_is_not_denied_nor_paid_twice_without_the_supervisor() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    let sold = counter.sells("R-1", CODE, "paid");
+    let untouched = counter.sells("R-2", "130000517967681396", "paid");
+    let backup = counter.file("backup.sqlite");
+    counter.shroff(&["backup", &backup]).exits(0);
+    let refunds = |payment: &Value| format!("/v1/payments/{}/refunds", text(payment, "ref"));
+    let refund = |name: &str| format!(r#"{{"refund_ref":"{name}","amount":100,"reason":"wrong dish"}}"#);
+    let given = counter.api().post(&refunds(&sold), &refund("F-1"));
+    assert_eq!(given.status, 201, "{}", given.body);
+    let never = counter.api().get("/v1/refunds/F-9");
+    assert_eq!((never.status, &never.json()["money"]), (404, &"none".into()), "{}", never.body);
+    counter.kill_daemon();
+    counter.shroff(&["restore", &backup, "--go-back"]).exits(0);
+    counter.open();
+    let lost = counter.api().get("/v1/refunds/F-1");
+    assert_eq!((lost.status, &lost.json()["money"]), (404, &"unknown".into()), "{}", lost.body);
+    let seen = counter.api().post("/v1/refunds/F-1/ack", "");
+    assert_eq!((seen.status, &seen.json()["money"]), (404, &"unknown".into()), "{}", seen.body);
+    let again = counter.api().post(&refunds(&sold), &refund("F-2"));
+    let told = again.json();
+    assert_eq!((again.status, &told["code"]), (403, &"supervisor_needed".into()), "{told}");
+    assert_eq!((&told["money"], &told["client_ref"]), (&"unknown".into(), &"R-1".into()), "{told}");
+    let other = counter.api().post(&refunds(&untouched), &refund("F-3"));
+    assert_eq!(other.status, 201, "the ledgers were compared, and nothing of it is lost: {}", other.body);
+    counter.kill_daemon();
+
+    // Where they cannot be compared, any payment of before may have been refunded.
+    std::fs::write(counter.path("ledger.sqlite"), "no ledger").expect("a write");
+    counter.shroff(&["restore", &backup]).exits(0).tells("could not be read to its end");
+    counter.open();
+    let again = counter.api().post(&refunds(&untouched), &refund("F-4"));
+    assert_eq!((again.status, again.code().as_str()), (403, "supervisor_needed"), "{}", again.body);
+    let new = counter.sells("R-3", "130000517967681397", "paid");
+    let given = counter.api().post(&refunds(&new), &refund("F-5"));
+    assert_eq!(given.status, 201, "{}", given.body);
+}
+
+#[test]
+fn an_interrupted_restore_of_the_same_is_finished() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    counter.sells("R-1", CODE, "paid");
+    let backup = counter.file("backup.sqlite");
+    counter.shroff(&["backup", &backup]).exits(0);
+    counter.kill_daemon();
+    // As it stands when the power fails once the note is there.
+    for more in ["", "-wal"] {
+        drop(std::fs::copy(counter.path(&format!("ledger.sqlite{more}")), counter.path(&format!("kept{more}"))));
+    }
+    counter.write("ledger.sqlite.restoring", &counter.file("kept"));
+    counter.shroff(&["restore", &backup]).exits(0).prints("the ledger is restored from");
+    counter.shroff(&["verify"]).exits(0);
+    counter.open();
+    counter.sells("R-2", "130000517967681396", "paid");
 }
 
 #[test]

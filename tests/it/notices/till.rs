@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use shroff::ledger::{Birth, Ledger, Reader};
-use shroff::payment::answer::{RefundAnswer, RefundQueryAnswer, RefundReceipt};
+use shroff::payment::answer::{
+    Class, RefundAnswer, RefundQueryAnswer, RefundReceipt, RefundRefusal, Refusal as PayRefusal,
+};
 use shroff::payment::{
     Answer, Ask, Heard, MoneyState, NotAbout, NoticeStatus, Op, Policy, RefundNotice, RefundState, State,
 };
@@ -287,6 +289,31 @@ fn what_contradicts_a_settled_refund_is_for_a_person_even_when_one_had_seen_it()
         assert!(!till.notice(&again, at(105)).expect("a save").expect("ours").new);
         assert!(reader.refunds_in_need().expect("readable").is_empty());
     }
+}
+
+#[test]
+fn a_refund_that_failed_by_our_fault_and_was_seen_is_for_a_person_again_when_it_is_contradicted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.sqlite");
+    old(&path);
+    let mut till = open(&path, None);
+    let returned = till.refund(asks("one", None), at(100)).expect("a save").expect("accepted");
+    let [call] = refund_calls(returned.out).try_into().expect("it leaves at once");
+    let why = RefundRefusal::OurFault;
+    let refusal = PayRefusal::new(Class::OurFault, "APPID_NOT_EXIST", "");
+    let no = Heard::Answer(Answer::Refund(RefundAnswer::NotDone { why, refusal }));
+    assert!(till.hear(call.id, &no, None, at(101)).expect("a save").is_empty());
+    let [call] = refund_calls(till.wake(at(110)).expect("a save")).try_into().expect("one question");
+    settles(&mut till, &call, &Heard::Answer(Answer::RefundQuery(RefundQueryAnswer::Absent)), 110);
+    assert_eq!(state(&till, "one"), RefundState::Failed);
+    let name = "one".parse().expect("a name");
+    till.acknowledge_refund(&name, at(111)).expect("a save").expect("final");
+    let notice = told(&till, "one", "EV-1", NoticeStatus::Refunded);
+    till.notice(&notice, at(112)).expect("a save").expect("ours");
+    let row = till.ledger().refund(&name).expect("readable").expect("there");
+    assert!(row.needs_a_person() && row.holds_its_sum(), "{row:?}");
+    let again = till.refund(asks("two", None), at(113)).expect("a save");
+    assert_eq!(again.err(), Some(Refusal::AlreadyRefunded));
 }
 
 #[test]
