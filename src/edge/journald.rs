@@ -41,6 +41,8 @@ impl Journald {
     pub fn connect_to(socket: &Path) -> io::Result<Self> {
         let unnamed = UnixDatagram::unbound()?;
         unnamed.connect(socket)?;
+        // A journal that no longer reads fills its queue, and the till's thread would wait in it.
+        unnamed.set_nonblocking(true)?;
         Ok(Self { socket: unnamed })
     }
 }
@@ -161,6 +163,26 @@ mod tests {
             assert!(lines.contains(&line), "{line} is not in {lines:?}");
         }
         assert!(!entry.contains("NOTHING"), "{entry}");
+    }
+
+    #[test]
+    fn a_journal_that_reads_nothing_holds_nobody_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("socket");
+        let stuck = UnixDatagram::bind(&socket).expect("a socket");
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let layer = Journald::connect_to(&socket).expect("a journal");
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+                // Far more than a socket's queue takes.
+                for _ in 0..5_000 {
+                    tracing::info!(text = "x".repeat(1_000), "said");
+                }
+            });
+            done.send(()).expect("somebody waits");
+        });
+        is_done.recv_timeout(std::time::Duration::from_secs(60)).expect("it is held up");
+        drop(stuck);
     }
 
     #[test]

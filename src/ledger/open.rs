@@ -1,7 +1,7 @@
 //! Opening: permissions, lock, version, pragmas, migrations, and a first durable write that proves the disk.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
@@ -96,6 +96,7 @@ impl Ledger {
         let mark: String = mark;
         if lock.is_some() {
             remember(path, &mark, starts, seq);
+            witness_belongs(path);
         }
         Ok(Self {
             db,
@@ -142,6 +143,7 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         if self.on_disk() {
             remember(&self.path, &self.mark, self.starts, self.seq);
+            witness_belongs(&self.path);
         }
     }
 }
@@ -193,11 +195,33 @@ pub(super) fn create(file: &Path, ledger: &Path) -> Result<File, LedgerError> {
         .custom_flags(flags)
         .open(file);
     let opened = opened.map_err(|error| explain(error, ledger))?;
+    belongs(&opened, ledger).map_err(LedgerError::Io)?;
     let mode = opened.metadata().map_err(LedgerError::Io)?.permissions().mode();
     if mode & 0o077 != 0 {
         opened.set_permissions(fs::Permissions::from_mode(0o600)).map_err(|error| explain(error, ledger))?;
     }
     Ok(opened)
+}
+
+/// Gives what root has made to the owner of the ledger's folder: `sudo shroff resolve` must leave nothing that the
+/// daemon cannot open. A file with a second name is somebody else's, put there to be given away.
+fn belongs(file: &File, ledger: &Path) -> std::io::Result<()> {
+    let meta = file.metadata()?;
+    if !rustix::process::geteuid().is_root() || meta.uid() != 0 || meta.nlink() != 1 {
+        return Ok(());
+    }
+    let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let owner = fs::metadata(folder)?;
+    std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()))
+}
+
+/// The same for the witness. One that stays root's is only not written any more.
+fn witness_belongs(path: &Path) {
+    let flags = i32::try_from(NOFOLLOW.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(beside(path, ".witness"));
+    if let Err(error) = file.and_then(|file| belongs(&file, path)) {
+        tracing::warn!(%error, "the ledger's witness stays with root");
+    }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind grows with the standard library")]

@@ -218,6 +218,29 @@ test("loaded anew while the answer is out, the page finds its payment or gives t
   assert.equal((await all(shop)).length, 1);
 }));
 
+test("a lost answer's name is not the next customer's, shown or old", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  const sell = async (count, meanwhile = () => {}) => {
+    await page.keyboard.type("88\n");
+    await stage(page, "armed");
+    assert.equal((await all(shop)).length, count);
+    await meanwhile();
+    shop.scan(code());
+    await stage(page, "paid");
+    await next(page);
+  };
+  // What stays in the tab's memory when the answer is lost and nobody presses the key again.
+  const note = async (age) => {
+    const [{ client_ref }] = await all(shop);
+    await page.evaluate((it) => sessionStorage.setItem("shroff.ask-1", JSON.stringify(it)),
+      { client_ref, amount: 8800, lane: "1", currency: "HKD", began: Date.now() - age });
+  };
+  await sell(1, () => note(0));
+  await sell(2);
+  await note(200_000);
+  await sell(3);
+}));
+
 test("cancelling is at once before a code, and asks back after it", () => shopOf({}, async (shop) => {
   const page = await signedIn(shop);
   await page.keyboard.type("5\n");

@@ -169,6 +169,27 @@ fn a_ledger_is_brought_up_to_date_as_a_copy_and_the_old_one_stays() {
 }
 
 #[test]
+fn what_root_brings_up_to_date_stays_with_the_owner_of_its_folder() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can leave a file that is another's.
+    }
+    const OTHER: u32 = 54_321;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = old(folder.path());
+    for owned in [folder.path(), &path] {
+        chown(owned, Some(OTHER), Some(OTHER)).expect("given away");
+    }
+    drop(open(&path));
+    assert!(version(&path) > 1);
+    for file in std::fs::read_dir(folder.path()).expect("a folder") {
+        let file = file.expect("a file");
+        let meta = file.metadata().expect("a file");
+        assert_eq!((meta.uid(), meta.gid()), (OTHER, OTHER), "{}", file.path().display());
+    }
+}
+
+#[test]
 fn wherever_bringing_it_up_to_date_was_interrupted_the_next_start_does_it() {
     type State = fn(&Path);
     let states: [(&str, State); 4] = [

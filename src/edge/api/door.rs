@@ -121,8 +121,8 @@ impl Gate {
     /// The name we are spoken to by. A page that has bent its own name to 127.0.0.1 still gives that name away here.
     fn host<'a>(&self, headers: &'a HeaderMap, uri: &'a Uri) -> Result<&'a str, Problem> {
         let wrong = || {
-            let detail = format!("ask for 127.0.0.1:{port} or localhost:{port}", port = self.address.port());
-            Problem::new(Kind::WrongHost, detail)
+            // Not localhost: that may be another address of this machine, where another program can listen.
+            Problem::new(Kind::WrongHost, format!("ask for {}", self.address))
         };
         let mut names = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (names.next(), names.next()) else { return Err(wrong()) };

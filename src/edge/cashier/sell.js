@@ -12,6 +12,7 @@ import * as when from "./when.js";
 
 const INSIST = 30_000; // ms a request is sent again by itself; after that somebody may have given up
 const AGAIN = 1000; // ms between
+const DEADLINE = 120_000; // ms the terminal waits for a code, where nobody says how long (docs/integrators.md)
 const GLANCE = 800; // ms a result stands before a key can put it away
 const CODE_LIKE = 15; // digits in one go that no amount has: a scanner types
 const SCANNER_REST = 600; // ms after which a scanner has stopped typing
@@ -45,7 +46,9 @@ async function charge() {
   if (!amount) return refuse(t("enter-amount"));
   if (amount > shop.terminal.amount_max) return refuse(tooLarge());
   const kept = memory.get(`ask-${shop.lane}`);
-  const client_ref = kept?.amount === amount ? kept.client_ref : draw("web");
+  // What could still have come of an older one is over: the same amount is another customer's.
+  const fresh = kept?.amount === amount && Date.now() - kept.began < INSIST + DEADLINE;
+  const client_ref = fresh ? kept.client_ref : draw("web");
   pending = { client_ref, amount, lane: shop.lane, currency: currency(), began: Date.now() };
   if (operator()) pending.operator = operator();
   memory.set(`ask-${shop.lane}`, pending);
@@ -127,6 +130,8 @@ const typed = (minor) => money.digits(minor, currency()).replaceAll(",", "").rep
 function show(payment) {
   const same = stage?.payment.ref === payment.ref;
   if (same && payment.seq < stage.payment.seq) return;
+  // It arrived after all. The next customer's of the same amount must not be taken for it.
+  if (memory.get(`ask-${shop.lane}`)?.client_ref === payment.client_ref) memory.drop(`ask-${shop.lane}`);
   if (!same || stage.payment.state !== payment.state) {
     stage = { payment, since: performance.now(), said: same ? stage.said : "" };
   } else {

@@ -3,6 +3,7 @@
 //! Source: protocol 7.3, "Platform certificates".
 
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -234,6 +235,11 @@ fn keep(file: &Path, list: &[u8]) -> io::Result<()> {
     // Mode 600 from its first moment.
     let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
     fresh.write_all(list)?;
+    if rustix::process::geteuid().is_root() {
+        // `sudo shroff resolve` keeps them where the daemon reads them, and it is another user.
+        let owner = std::fs::metadata(folder)?;
+        std::os::unix::fs::fchown(fresh.as_file(), Some(owner.uid()), Some(owner.gid()))?;
+    }
     fresh.as_file().sync_all()?;
     fresh.persist(file).map_err(|error| error.error)?;
     std::fs::File::open(folder)?.sync_all()

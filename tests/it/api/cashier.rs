@@ -63,6 +63,19 @@ fn a_code_from_the_socket_signs_in_once() {
 }
 
 #[test]
+fn a_comparison_with_the_statement_is_taken_over_the_socket_only() {
+    let shop = Shop::open(&["1"]);
+    let body = r#"{"day":"2020-01-01","payments":true,"refunds":true,"complete":true,"wrong":0,"look":0,"explained":0,
+        "unlisted":0,"agreed":0,"totals":[],"statements":[],"terminals":[]}"#;
+    for token in [TOKEN, SUPERVISOR, &sign_in(&shop)] {
+        let (name, value) = bearer(token);
+        let asked = shop.tcp.ask("POST", "/v1/reconciliations", &[JSON, (name, &value)], body);
+        assert_eq!((asked.status, asked.code().as_str()), (403, "socket_only"), "{}", asked.body);
+    }
+    assert_eq!(shop.unix.post("/v1/reconciliations", body).status, 204);
+}
+
+#[test]
 fn a_code_is_made_over_the_socket_only() {
     let shop = Shop::open(&["1"]);
     for token in [TOKEN, SUPERVISOR, &sign_in(&shop)] {
