@@ -139,7 +139,8 @@ impl Restore {
             Ok(name) => Some(PathBuf::from(name.trim_end())).filter(|kept| !kept.as_os_str().is_empty()),
             Err(_) => None,
         };
-        let old = kept.as_deref().unwrap_or(path);
+        // Where it could not be copied it stands in its place until it is moved.
+        let old = kept.as_deref().filter(|kept| kept.exists()).unwrap_or(path);
         let (there, lost) = if note(path).exists() && kept.is_none() || !old.exists() {
             (There::Nothing, Vec::new())
         } else {
@@ -207,6 +208,9 @@ impl Restore {
         tell(Stage::Kept)?;
         put_note(&self.path, kept.as_deref())?;
         tell(Stage::Noted)?;
+        if let Some(kept) = &kept {
+            move_there(&self.path, kept)?;
+        }
         for name in ["-wal", "-shm", "-journal", ".witness"] {
             remove(&beside(&self.path, name))?;
         }
@@ -324,16 +328,41 @@ fn keep(path: &Path, at: WallTime) -> Result<PathBuf, LedgerError> {
     let stamp: String = at.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
     let name = |n: u32| beside(path, &if n == 0 { format!(".before-{stamp}") } else { format!(".before-{stamp}-{n}") });
     let kept = (0..u32::MAX).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0));
-    for part in ["-wal", "-journal", ""] {
+    for part in PARTS {
         let (from, to) = (beside(path, part), beside(&kept, part));
         if !from.exists() {
             continue;
         }
         // It is flushed: the note that comes after it lets the original go.
-        fs::copy(&from, &to).and_then(|_| File::open(&to)?.sync_all()).map_err(LedgerError::Io)?;
+        let copied = fs::copy(&from, &to).and_then(|_| File::open(&to)?.sync_all());
+        if let Err(error) = copied {
+            // A bad block or a full disk. The original itself is kept, once the note keeps everybody from it.
+            tracing::warn!(%error, file = %from.display(), "cannot be copied, and is moved instead");
+            for part in PARTS {
+                remove(&beside(&kept, part))?;
+            }
+            return Ok(kept);
+        }
         belongs_here(&to, path)?;
     }
     Ok(kept)
+}
+
+/// What a ledger consists of; the file itself comes last, so that it stands only where the rest does.
+const PARTS: [&str; 3] = ["-wal", "-journal", ""];
+
+/// Gives what could not be copied the name under which it is kept. Where there is a copy nothing is done.
+fn move_there(path: &Path, kept: &Path) -> Result<(), LedgerError> {
+    if kept.exists() {
+        return Ok(());
+    }
+    for part in PARTS {
+        match fs::rename(beside(path, part), beside(kept, part)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(LedgerError::Io(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    sync(folder(path))
 }
 
 /// Gives `file` to the owner of the ledger's folder, when it is root who restores: the daemon must be able to open it.

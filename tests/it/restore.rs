@@ -114,3 +114,27 @@ fn an_idle_moment_is_enough_to_notice_an_older_copy_after_a_kill() {
         .expect("a witness");
     assert!(open(&after.path().join("ledger.sqlite")).expect("it opens").went_back());
 }
+
+#[test]
+fn a_ledger_that_cannot_be_copied_is_moved_aside_wherever_the_power_fails() {
+    for cut in [None, Some(Stage::Kept), Some(Stage::Noted), Some(Stage::Cleared), Some(Stage::Placed)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, backup) = (folder.path().join("ledger.sqlite"), folder.path().join("backup"));
+        shop(folder.path());
+        let before = std::fs::read(&path).expect("the old one");
+        // A folder in the WAL's place cannot be copied, as a file with a bad block cannot.
+        let wal = folder.path().join("ledger.sqlite-wal");
+        std::fs::remove_file(&wal).expect("the WAL");
+        std::fs::create_dir(&wal).expect("a folder");
+        let told = &mut |stage| if Some(stage) == cut { Err(io::Error::other("power cut")) } else { Ok(()) };
+        let mut done = Restore::look(&path, &backup).expect("both are there").finish("N3WM4RK1", NOW, told);
+        if cut.is_some() {
+            done.expect_err("cut");
+            let restore = Restore::look(&path, &backup).expect("both are there");
+            done = restore.finish("N3WM4RK2", NOW, &mut |_| Ok(()));
+        }
+        let kept = done.expect("restored").kept.expect("the old one is kept");
+        assert_eq!(std::fs::read(&kept).expect("the old one"), before, "{cut:?}");
+        assert!(Reader::open(&path).expect("it opens").verify(&mut |_| {}).expect("it reads").findings.is_empty());
+    }
+}
