@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use super::counter::shroff;
 use crate::support::sysfs::{HID_POS, Tree};
@@ -253,6 +254,10 @@ fn a_person_is_asked_and_the_key_is_not_shown() {
     ];
     for (question, answer) in answers {
         until(&mut terminal, &mut shown, question);
+        // What is typed before the echo is off is thrown away with it.
+        while answer == KEY && tcgetattr(&terminal).expect("its modes").local_modes.contains(LocalModes::ECHO) {
+            std::thread::yield_now();
+        }
         terminal.write_all(format!("{answer}\r").as_bytes()).expect("typed");
     }
     let status = child.wait().expect("an end");
