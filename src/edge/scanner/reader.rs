@@ -186,8 +186,10 @@ impl Session {
         Self { device, looked, read_to, drained, heard: false, warned: false }
     }
 
-    /// Waits for something: what came, and when.
+    /// Waits for something: what came, and when. A node that was said to be readable may be empty when it is read
+    /// (poll(2), Bugs), as when the driver dropped what did not fit; it is waited for again.
     fn read(&mut self, limit: Duration, clock: &impl Fn() -> Tick) -> io::Result<(Got, Tick)> {
+        let mut in_vain = 0_u32;
         loop {
             match self.device.wait(limit) {
                 Ok(got) => {
@@ -195,6 +197,9 @@ impl Session {
                     return Ok((got, self.looked));
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock && in_vain < IN_VAIN_MAX => {
+                    in_vain = in_vain.saturating_add(1);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -311,3 +316,47 @@ const QUIET: Duration = Duration::from_millis(10);
 
 /// Reads before a device that never falls quiet is flushed instead.
 const READ_OUT_MAX: usize = 128;
+
+/// Times in a row that a device may be readable and empty.
+const IN_VAIN_MAX: u32 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Readable and empty so many times, then silent.
+    struct Fickle(u32);
+
+    impl Device for Fickle {
+        fn wait(&mut self, _limit: Duration) -> io::Result<Got> {
+            if self.0 == 0 {
+                return Ok(Got::Nothing);
+            }
+            self.0 = self.0.saturating_sub(1);
+            Err(rustix::io::Errno::AGAIN.into())
+        }
+        fn take(&mut self, _at: Tick, _give: &mut dyn FnMut(Candidate)) {}
+        fn idle(&mut self, _at: Tick) -> Option<Candidate> {
+            None
+        }
+        fn clear(&mut self) {}
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+        fn complaint(&self) -> Option<&'static str> {
+            None
+        }
+        fn raw(&self) -> Raw<'_> {
+            Raw::Bytes(&[])
+        }
+    }
+
+    #[test]
+    fn a_device_that_was_emptied_before_it_was_read_has_not_failed() {
+        let mut session = Session::new(Box::new(Fickle(3)));
+        assert_eq!(session.read(READ_TIMEOUT, &Tick::default).expect("it is there").0, Got::Nothing);
+        // One that stays so would keep the thread from its watchdog.
+        let mut session = Session::new(Box::new(Fickle(u32::MAX)));
+        assert_eq!(session.read(READ_TIMEOUT, &Tick::default).expect_err("a failure").kind(), ErrorKind::WouldBlock);
+    }
+}
