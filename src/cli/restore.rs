@@ -47,7 +47,9 @@ struct Document {
     open: u64,
     /// Payments that the restored ledger does not know as they were.
     lost: Vec<LostView>,
-    /// Orders made after the backup that WeChat Pay knows; none when it was not asked.
+    /// How many order numbers after the backup's last WeChat Pay was asked about; none when it was not asked.
+    numbers_asked: Option<u64>,
+    /// Those of them that it knows.
     strays: Option<Vec<StrayView>>,
     advice: Vec<String>,
 }
@@ -88,7 +90,17 @@ pub(super) fn run(path: &Path, args: &RestoreArgs) -> anyhow::Result<Exit> {
         let advice = vec!["the ledger knows all that the backup knows, and nothing more; nothing was done".to_owned()];
         return told(
             args,
-            &Document { restored: false, there, known_to, kept: None, open: 0, lost: vec![], strays: None, advice },
+            &Document {
+                restored: false,
+                there,
+                known_to,
+                kept: None,
+                open: 0,
+                lost: vec![],
+                numbers_asked: None,
+                strays: None,
+                advice,
+            },
         );
     }
     let lost: Vec<LostView> = restore.lost.iter().map(view).collect();
@@ -101,9 +113,9 @@ pub(super) fn run(path: &Path, args: &RestoreArgs) -> anyhow::Result<Exit> {
         There::Unreadable(error) => Some(error.to_string()),
         There::Nothing | There::Newer { .. } | There::Other(_) => None,
     };
-    let strays = if args.offline { None } else { ask(path, &restore) };
-    restore.strays = strays.clone().unwrap_or_default();
-    let advice = advice(known_to.as_deref(), unreadable.as_deref(), open, &restore.lost, strays.as_deref());
+    let asked = if args.offline { None } else { ask(path, &restore) };
+    restore.strays = asked.as_ref().map(|asked| asked.strays.clone()).unwrap_or_default();
+    let advice = advice(known_to.as_deref(), unreadable.as_deref(), open, &restore.lost, asked.as_ref());
     let mark = crate::daemon::new_mark();
     let Restored { kept, .. } = restore
         .finish(&mark, Clock::start().wall(), &mut |_| Ok(()))
@@ -118,7 +130,8 @@ pub(super) fn run(path: &Path, args: &RestoreArgs) -> anyhow::Result<Exit> {
             kept,
             open,
             lost,
-            strays: strays.map(|all| all.iter().map(stray).collect()),
+            numbers_asked: asked.as_ref().map(|asked| asked.numbers),
+            strays: asked.map(|asked| asked.strays.iter().map(stray).collect()),
             advice,
         },
     )
@@ -128,24 +141,49 @@ pub(super) fn run(path: &Path, args: &RestoreArgs) -> anyhow::Result<Exit> {
 const UNKNOWN_MAX: u64 = 40;
 /// Numbers that are asked about at most: a busy day of a till.
 const ASKED_MAX: u64 = 2_000;
+/// Questions in a row without an answer, after which the rest is not waited for.
+const UNSURE_MAX: u64 = 5;
+
+/// What WeChat Pay said of the numbers after the backup's last.
+struct Asked {
+    strays: Vec<Stray>,
+    numbers: u64,
+    /// Asked until [`UNKNOWN_MAX`] numbers in a row were unknown.
+    to_the_end: bool,
+}
+
+impl Asked {
+    /// Orders it certainly knows.
+    fn known(&self) -> usize {
+        self.strays.iter().filter(|stray| stray.known != UNSURE).count()
+    }
+}
+
+/// What is said of a number that got no clear answer.
+const UNSURE: &str = "unsure";
 
 /// Asks WeChat Pay for the orders that the lost ledger may have made after the backup: their numbers follow one another.
 /// None when it cannot be asked.
-fn ask(path: &Path, restore: &Restore) -> Option<Vec<Stray>> {
+fn ask(path: &Path, restore: &Restore) -> Option<Asked> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let config = Config::load(path, credentials.as_deref()).ok()?;
     let gateway = crate::daemon::gateway_for_a_look(&config, Clock::start()).ok()?;
     let (terminal, currency) = (&config.terminal.id, config.terminal.currency);
     let named: Vec<&str> = restore.lost.iter().filter_map(|lost| lost.out_trade_no.as_deref()).collect();
     let asked = on_tokio(async {
-        let (mut strays, mut unknown) = (Vec::new(), 0_u64);
+        let mut asked = Asked { strays: Vec::new(), numbers: 0, to_the_end: false };
+        let (mut unknown, mut unsure) = (0_u64, 0_u64);
         for nth in 1..=ASKED_MAX {
             let Some(number) = restore.number_after(terminal, nth) else { break };
             say::show_for_now(&format!("asking WeChat Pay for {number} …"));
-            let known = match gateway.knows(&number, currency).await {
+            let known = gateway.knows(&number, currency).await;
+            asked.numbers = nth;
+            unsure = if matches!(known, Known::Unsure) { unsure.saturating_add(1) } else { 0 };
+            let known = match known {
                 Known::Absent => {
                     unknown = unknown.saturating_add(1);
-                    if unknown >= UNKNOWN_MAX {
+                    asked.to_the_end = unknown >= UNKNOWN_MAX;
+                    if asked.to_the_end {
                         break;
                     }
                     continue;
@@ -154,14 +192,17 @@ fn ask(path: &Path, restore: &Restore) -> Option<Vec<Stray>> {
                 Known::NotCharged => "not_charged",
                 // Silence to the first question is no network; later it is one order of which nothing is known.
                 Known::Unsure if nth == 1 => return Ok(None),
-                Known::Unsure => "unsure",
+                Known::Unsure => UNSURE,
             };
             unknown = 0;
             if !named.contains(&number.as_str()) {
-                strays.push(Stray { out_trade_no: number.to_string(), known });
+                asked.strays.push(Stray { out_trade_no: number.to_string(), known });
+            }
+            if unsure >= UNSURE_MAX {
+                break;
             }
         }
-        Ok(Some(strays))
+        Ok(Some(asked))
     });
     say::take_back();
     asked.ok().flatten()
@@ -252,7 +293,7 @@ fn advice(
     unreadable: Option<&str>,
     open: u64,
     lost: &[Lost],
-    strays: Option<&[Stray]>,
+    asked: Option<&Asked>,
 ) -> Vec<String> {
     let mut advice = Vec::new();
     let since = known_to.map_or_else(|| "its beginning".to_owned(), |at| format!("{} UTC+8", shop_time(at)));
@@ -271,14 +312,24 @@ fn advice(
                 .to_owned(),
         );
     }
-    match strays {
+    match asked {
         None => advice.push("WeChat Pay was not asked for orders made after the backup".to_owned()),
-        Some([]) => advice.push("WeChat Pay knows no order made after the backup but those that are named".to_owned()),
-        Some(strays) => advice.push(format!(
-            "{} orders made after the backup are known to WeChat Pay and to nobody here: find each in the statement by its \
-             number",
-            strays.len()
+        Some(asked @ Asked { numbers, .. }) if asked.known() == 0 => advice.push(format!(
+            "of the {numbers} numbers that orders after the backup would have had first, WeChat Pay knows none but those \
+             that are named"
         )),
+        Some(asked @ Asked { numbers, .. }) => advice.push(format!(
+            "{} of the {numbers} numbers that orders after the backup would have had first are known to WeChat Pay and to \
+             nobody here: find each in the statement by its number",
+            asked.known()
+        )),
+    }
+    if asked.is_some_and(|asked| !asked.to_the_end) {
+        advice.push(
+            "there may be more of them: WeChat Pay stopped answering, or they are too many to ask about; the statement \
+             has them all"
+                .to_owned(),
+        );
     }
     if open > 0 {
         advice.push(format!(

@@ -215,11 +215,18 @@ fn belongs(file: &File, ledger: &Path) -> std::io::Result<()> {
     std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()))
 }
 
+/// The same for a file by its name; where there is none, nothing is done.
+pub(super) fn give(file: &Path, ledger: &Path) -> std::io::Result<()> {
+    let flags = i32::try_from(NOFOLLOW.bits()).unwrap_or_default();
+    match OpenOptions::new().read(true).custom_flags(flags).open(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        opened => belongs(&opened?, ledger),
+    }
+}
+
 /// The same for the witness. One that stays root's is only not written any more.
 fn witness_belongs(path: &Path) {
-    let flags = i32::try_from(NOFOLLOW.bits()).unwrap_or_default();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(beside(path, ".witness"));
-    if let Err(error) = file.and_then(|file| belongs(&file, path)) {
+    if let Err(error) = give(&beside(path, ".witness"), path) {
         tracing::warn!(%error, "the ledger's witness stays with root");
     }
 }

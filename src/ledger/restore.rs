@@ -14,7 +14,7 @@ use super::backup::copy;
 use super::chain;
 use super::error::LedgerError;
 use super::lock::Lock;
-use super::open::{MIGRATIONS, beside, lock};
+use super::open::{MIGRATIONS, beside, give, lock};
 use super::read::Reader;
 use super::save::{ADD_LINE, MOVE_HEAD};
 use super::standing::{Standing, go_on, remember, standing};
@@ -123,7 +123,7 @@ impl Restore {
     /// When the daemon runs, or the backup is no ledger of ours.
     pub fn look(path: &Path, from: &Path) -> Result<Self, LedgerError> {
         let lock = lock(path)?;
-        belongs_here(&beside(path, ".lock"), path)?;
+        give(&beside(path, ".lock"), path).map_err(LedgerError::Io)?;
         let backup = Reader::look(from)?;
         let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
         let found: i64 = backup.db().query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -195,7 +195,7 @@ impl Restore {
         if let Some(finding) = report.findings.first() {
             return Err(LedgerError::Damaged(finding.to_string()));
         }
-        belongs_here(fresh.path(), &self.path)?;
+        give(fresh.path(), &self.path).map_err(LedgerError::Io)?;
         fresh.as_file_mut().sync_all().map_err(LedgerError::Io)?;
         tell(Stage::Copied)?;
         // The file alone, or with what SQLite had not written into it yet.
@@ -222,7 +222,7 @@ impl Restore {
         sync(folder)?;
         let seq = Reader::look(&self.path)?.standing()?;
         remember(&self.path, &seq.mark, seq.starts, i64::try_from(seq.seq).unwrap_or(i64::MAX));
-        belongs_here(&beside(&self.path, ".witness"), &self.path)?;
+        give(&beside(&self.path, ".witness"), &self.path).map_err(LedgerError::Io)?;
         tell(Stage::Done)?;
         Ok(Restored { kept, mark: mark.to_owned() })
     }
@@ -343,7 +343,7 @@ fn keep(path: &Path, at: WallTime) -> Result<PathBuf, LedgerError> {
             }
             return Ok(kept);
         }
-        belongs_here(&to, path)?;
+        give(&to, path).map_err(LedgerError::Io)?;
     }
     Ok(kept)
 }
@@ -363,16 +363,6 @@ fn move_there(path: &Path, kept: &Path) -> Result<(), LedgerError> {
         }
     }
     sync(folder(path))
-}
-
-/// Gives `file` to the owner of the ledger's folder, when it is root who restores: the daemon must be able to open it.
-fn belongs_here(file: &Path, ledger: &Path) -> Result<(), LedgerError> {
-    use std::os::unix::fs::MetadataExt as _;
-    if !rustix::process::geteuid().is_root() || !file.exists() {
-        return Ok(());
-    }
-    let owner = fs::metadata(folder(ledger)).map_err(LedgerError::Io)?;
-    std::os::unix::fs::lchown(file, Some(owner.uid()), Some(owner.gid())).map_err(LedgerError::Io)
 }
 
 fn remove(path: &Path) -> Result<(), LedgerError> {

@@ -242,7 +242,9 @@ fn a_lost_ledger_is_restored_and_a_restore_of_the_same_does_nothing() {
     }
     let restored = counter.shroff(&["restore", &backup]).exits(0).prints("the ledger is restored from");
     let restored = restored.prints(&format!("not here, and known to WeChat Pay: out_trade_no {lost}: charged"));
-    restored.tells("reconcile every day from then on").tells("1 orders made after the backup");
+    let restored =
+        restored.tells("reconcile every day from then on").tells("1 of the 42 numbers that orders after the backup");
+    assert!(!restored.err.contains("there may be more"), "{}", restored.err);
     counter.shroff(&["verify"]).exits(0);
     counter.open();
     counter.sells("R-2", "130000517967681396", "paid");
@@ -250,9 +252,11 @@ fn a_lost_ledger_is_restored_and_a_restore_of_the_same_does_nothing() {
     assert!(orders.contains(&lost) && orders.len() == 3, "{orders:?}");
     counter.kill_daemon();
 
-    // A damaged ledger gives way, and stays beside the new one.
+    // A damaged ledger gives way, and stays beside the new one. Nobody answers: what may be missing is not known.
     std::fs::write(counter.path("ledger.sqlite"), "no ledger").expect("a write");
+    counter.reconfigure("base_url = \"http://", "base_url = \"http://127.0.0.1:9\" # ");
     let restored = counter.shroff(&["restore", &backup]).exits(0).tells("could not be read to its end");
+    let restored = restored.tells("WeChat Pay was not asked");
     restored.prints("what was there is kept as");
     counter.shroff(&["verify"]).exits(0);
 }
