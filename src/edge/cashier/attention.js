@@ -3,7 +3,7 @@
 import { el, rebuild, say } from "./dom.js";
 import { form } from "./money.js";
 import { badge } from "./payments.js";
-import { onStage } from "./sell.js";
+import { called, onStage } from "./sell.js";
 import { acknowledge, explain, look, needs, shop } from "./shop.js";
 import { attention, t } from "./texts.js";
 import * as when from "./when.js";
@@ -45,7 +45,7 @@ function card(item) {
     update();
   };
   return el("article", { class: "card item" },
-    el("div", { class: "head" }, el("h2", {}, t(`reason-${reason}`)), refund ? null : badge(payment.state), el("strong", {}, form((refund ?? payment).amount, payment.currency))),
+    el("div", { class: "head" }, el("h2", {}, t(`reason-${reason}`)), refund ? null : badge(called(payment)), el("strong", {}, form((refund ?? payment).amount, payment.currency))),
     el("p", {}, attention(item)),
     el("p", { class: "hint" }, [when.full((refund ?? payment).created_at), t("lane-of", { lane: payment.lane }), payment.client_ref].join(" · ")),
     el("div", { class: "buttons" },

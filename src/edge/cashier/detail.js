@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { el, rebuild } from "./dom.js";
 import { form } from "./money.js";
 import { badge } from "./payments.js";
+import { called } from "./sell.js";
 import { openRefund } from "./refund.js";
 import { acknowledge, explain, isOurs, look, shop } from "./shop.js";
 import { advice, cashier, t } from "./texts.js";
@@ -62,7 +63,7 @@ function paint(payment, refunds, { operator, description, attach, journal }) {
     el("summary", { "data-key": "journal" }, t("journal", { count: journal.length })), journalTable(journal));
   rebuild(place, el("div", { class: "page detail" },
     back(),
-    el("div", { class: "head" }, el("h1", { tabindex: "-1" }, form(amount, currency)), badge(state)),
+    el("div", { class: "head" }, el("h1", { tabindex: "-1" }, form(amount, currency)), badge(called(payment))),
     el("p", { class: "text" }, cashier(payment.cashier)),
     fault && el("p", { class: "fault", role: "alert" }, fault),
     el("div", { class: "buttons" },

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { el, icon, rebuild, say } from "./dom.js";
 import { form } from "./money.js";
-import { lookOf } from "./sell.js";
+import { called, lookOf } from "./sell.js";
 import { explain } from "./shop.js";
 import { t } from "./texts.js";
 import * as when from "./when.js";
@@ -94,6 +94,6 @@ function line(payment, dated) {
   return el("li", {}, el("a", { href: `#/payments/${ref}`, class: "row", "data-key": ref },
     el("time", { datetime: created_at }, dated ? when.full(created_at) : when.time(created_at)),
     el("strong", {}, form(amount, currency)),
-    badge(state),
+    badge(called(payment)),
     el("span", { class: "who" }, who, refunded > 0 && state === "partially_refunded" ? ` · −${form(refunded, currency)}` : "")));
 }

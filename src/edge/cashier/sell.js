@@ -24,6 +24,8 @@ const LOOKS = {
 };
 /// What a payment's state looks like.
 export const lookOf = (state) => LOOKS[state] ?? "help";
+/// What it is called: after a restore an ended payment may be one whose money nobody knows.
+export const called = (payment) => (payment.final && payment.money === "unknown" ? "needs_attention" : payment.state);
 
 let entry = "", flood = 0, quietUntil = 0, fault = "";
 let pending = null; // what was asked for and not answered
@@ -362,7 +364,7 @@ function paintKeypad() {
 function paintStage() {
   const { payment } = stage;
   const { state } = payment;
-  const look = lookOf(state);
+  const look = lookOf(called(payment));
   if (parts.stage.dataset.ref !== payment.ref || parts.stage.dataset.state !== state) {
     parts.sign.replaceChildren(icon(look));
     parts.stage.dataset.ref = payment.ref;
@@ -370,7 +372,7 @@ function paintStage() {
     parts.stage.dataset.look = look;
   }
   const again = state === "armed" && payment.last_decline;
-  say(parts.title, t(again ? "state-again" : `state-${state}`));
+  say(parts.title, t(again ? "state-again" : `state-${called(payment)}`));
   say(parts.total, money.form(payment.amount, payment.currency));
   say(parts.text, cashier(payment.cashier));
   say(parts.aside, asideOf(payment));
