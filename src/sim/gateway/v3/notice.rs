@@ -67,8 +67,10 @@ pub(in crate::sim::gateway) fn notice(
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).ok()?)
         .seal_in_place_append_tag(once, Aad::from("refund"), &mut text)
         .ok()?;
+    let created = jiff::Timestamp::from_millisecond(platform.time(wall).millis()).ok()?;
+    let created = created.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8)));
     let body = json!({
-        "id": content.id, "create_time": "2026-11-21T11:38:26+08:00", "resource_type": "encrypt-resource",
+        "id": content.id, "create_time": created.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(), "resource_type": "encrypt-resource",
         "event_type": event, "summary": "退款",
         "resource": {
             "original_type": "refund", "algorithm": "AEAD_AES_256_GCM", "ciphertext": STANDARD.encode(text),
