@@ -34,6 +34,9 @@ pub(super) struct Answers {
 
 const URL: &str = "https://apihk.mch.weixin.qq.com";
 
+/// What a new set-up takes over from the old one.
+const KEPT: [(&str, &str); 3] = [("ledger", "path"), ("api", "supervisor_token_file"), ("refund", "operator_max")];
+
 impl Answers {
     /// Asks for everything. What is missing is remembered by `talk`, and then the answers are of no use.
     ///
@@ -313,6 +316,17 @@ impl Answers {
         Ok(())
     }
 
+    /// Takes over from the configuration that is replaced what nobody is asked for and nothing may lose: another ledger
+    /// would begin anew, and refunds would need no supervisor. Gives the secret file among it.
+    pub(super) fn keep(&mut self, old: &toml::Table) -> Option<String> {
+        for (section, key) in KEPT {
+            if let Some(value) = old.get(section).and_then(|it| it.get(key)) {
+                self.lines.push((section, key, value.to_string()));
+            }
+        }
+        Some(old.get("api")?.get("supervisor_token_file")?.as_str()?.to_owned())
+    }
+
     /// The files to write beside the configuration.
     pub(super) fn files(&self) -> &[Paper] {
         &self.papers
@@ -326,7 +340,9 @@ impl Answers {
     /// The configuration.
     pub(super) fn text(&self) -> String {
         let mut text = HEAD.to_owned();
-        for section in ["terminal", "gateway", "gateway.v2", "gateway.v3", "api", "scanner", "display"] {
+        for section in
+            ["terminal", "gateway", "gateway.v2", "gateway.v3", "ledger", "api", "refund", "scanner", "display"]
+        {
             let lines: Vec<_> = self.lines.iter().filter(|(of, ..)| *of == section).collect();
             if lines.is_empty() {
                 continue;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 use crate::cli::exit::BadData;
-use crate::config::Config;
+use crate::config::{Config, Origin, Row, rows};
 use crate::edge::dice::Dice;
 
 /// Where secrets lie, beside the configuration: what the unit's `LoadCredential=` hands to the service.
@@ -64,6 +64,23 @@ impl Folder {
         }
     }
 
+    /// The configuration that is there, as it stands; an empty one where there is none, or it says nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not TOML.
+    pub(super) fn old(&self) -> anyhow::Result<toml::Table> {
+        let path = self.path.join(&self.config);
+        if !path.exists() {
+            return Ok(toml::Table::new());
+        }
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        // The error's own text would repeat a line, and a secret may stand there by mistake.
+        text.parse().map_err(|_| {
+            let path = path.display();
+            BadData(format!("{path} is not TOML, so that nothing of it can be kept; mend it, or move it away")).into()
+        })
+    }
+
     /// Whether there is a token already: whoever has it keeps it.
     pub(super) fn has_token(&self) -> bool {
         self.path.join(KEYS_FOLDER).join(TOKEN).exists()
@@ -103,6 +120,38 @@ impl Staged<'_> {
         write(&self.beside.path().join(name), content, mode)?;
         self.names.push(name.to_owned());
         Ok(())
+    }
+
+    /// Shows the new configuration a file of the old one that it goes on naming. The file itself stays where it is.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn borrow(&self, name: &str) -> anyhow::Result<()> {
+        let (from, to) = (self.folder.path.join(name), self.beside.path().join(name));
+        // Absolute names are found anyway, and one that is missing is told of by the check.
+        if Path::new(name).is_absolute() || !from.exists() || to.exists() {
+            return Ok(());
+        }
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        }
+        write(&to, &read(&from)?, PRIVATE)
+    }
+
+    /// What the configuration that is there says, in TOML, and the new one does not.
+    pub(super) fn lost(&self) -> Vec<String> {
+        let (before, now) = (self.folder.path.join(&self.folder.config), self.beside.path().join(&self.folder.config));
+        let (Ok(old), Ok(new)) = (rows(&before), rows(&now)) else {
+            // Keys of another version, perhaps.
+            let unread = before.exists().then(|| format!("{} as a whole: it has mistakes", before.display()));
+            return unread.into_iter().collect();
+        };
+        let is_typed = |row: &Row| matches!(row.origin, Origin::File { .. });
+        let stays = |row: &Row| new.iter().any(|it| it.key == row.key && (is_typed(it) || it.value == row.value));
+        old.iter()
+            .filter(|row| is_typed(row) && !stays(row))
+            .map(|row| format!("{} = {}", row.key, row.value))
+            .collect()
     }
 
     /// The configuration as it will be read, with the files that go with it.

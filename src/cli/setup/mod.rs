@@ -28,7 +28,8 @@ pub(super) struct SetupArgs {
     /// Ask nothing: what no flag says has its default, and what has none is an error
     #[arg(long)]
     yes: bool,
-    /// Replace a configuration and keys that are there; each stays beside the new one as NAME.old
+    /// Replace a configuration and keys that are there; each stays beside the new one as NAME.old. The ledger's path, the
+    /// supervisor's token and its limit are taken over, whatever else is not is named
     #[arg(long)]
     force: bool,
     /// Do not ask WeChat Pay whether it knows the keys
@@ -134,9 +135,10 @@ pub(super) fn run(path: &Path, args: &SetupArgs) -> anyhow::Result<Exit> {
             return Err(BadData(format!("{} is there already; --force replaces it", path.display())).into());
         }
     }
-    let answers = Answers::gather(args, &mut talk)?;
+    let mut answers = Answers::gather(args, &mut talk)?;
     talk.nothing_missing()?;
-    let written = write(&folder, &answers, &mut talk, replace)?;
+    let supervisor = answers.keep(&folder.old()?);
+    let written = write(&folder, &answers, supervisor.as_deref(), &mut talk, replace)?;
     for line in &written {
         say::print(&format!("{line}\n"))?;
     }
@@ -148,7 +150,13 @@ pub(super) fn run(path: &Path, args: &SetupArgs) -> anyhow::Result<Exit> {
 }
 
 /// Puts everything into a folder beside its place, reads it as the daemon will, and moves it. Gives what was written.
-fn write(folder: &Folder, answers: &Answers, talk: &mut Talk, replace: bool) -> anyhow::Result<Vec<String>> {
+fn write(
+    folder: &Folder,
+    answers: &Answers,
+    supervisor: Option<&str>,
+    talk: &mut Talk,
+    replace: bool,
+) -> anyhow::Result<Vec<String>> {
     let mut staged = folder.stage()?;
     for file in answers.files() {
         staged.put(&file.name, &file.content, file.mode)?;
@@ -157,7 +165,15 @@ fn write(folder: &Folder, answers: &Answers, talk: &mut Talk, replace: bool) -> 
         staged.put(&format!("{KEYS_FOLDER}/{}", files::TOKEN), files::token().as_bytes(), files::PRIVATE)?;
     }
     staged.put(folder.config_name(), answers.text().as_bytes(), files::PUBLIC)?;
+    if let Some(name) = supervisor {
+        staged.borrow(name)?;
+    }
     let config = staged.load()?;
+    let lost = staged.lost();
+    if !lost.is_empty() {
+        say::tell("note: the new configuration does not say what the old one said; add what is still wanted:");
+        lost.iter().for_each(|line| say::tell(&format!("    {}", say::plain(line))));
+    }
     for note in check(&config)? {
         say::tell(&format!("note: {note}"));
     }

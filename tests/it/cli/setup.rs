@@ -173,6 +173,40 @@ fn what_is_there_is_replaced_only_when_it_is_said_and_stays_beside() {
 }
 
 #[test]
+fn a_new_setup_keeps_ledger_and_supervisor_and_names_what_goes_away() {
+    let desk = Desk::new();
+    desk.silent(&["--listen", "127.0.0.1:8750"]).is(0, &["wrote"]);
+    let supervisor = desk.etc("keys/supervisor.token");
+    std::fs::write(&supervisor, "0123456789abcdef0123456789abcdef01").expect("a file");
+    std::fs::set_permissions(&supervisor, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    let ledger = desk.path("books/ledger.sqlite").display().to_string();
+    let config = read_to_string(desk.etc("config.toml")).expect("a file");
+    let config = config.replace("[api]", "[api]\nsupervisor_token_file = \"keys/supervisor.token\"");
+    let more = format!("\n[ledger]\npath = \"{ledger}\"\n[refund]\noperator_max = 5000\n[policy]\npay_timeout = 20\n");
+    std::fs::write(desk.etc("config.toml"), config + &more + "\n[[lane]]\nid = \"7\"\n").expect("a file");
+    let said = desk.silent(&["--id", "T02", "--force"]).said;
+    for line in ["policy.pay_timeout = 20", "api.listen = ", "id = \"7\""] {
+        assert!(said.contains(line), "{line} is not named: {said}");
+    }
+    for line in ["ledger.path = ", "supervisor_token_file = ", "operator_max = ", "terminal.id = "] {
+        assert!(!said.contains(line), "{line} goes away: {said}");
+    }
+    let config = read_to_string(desk.etc("config.toml")).expect("a file");
+    for line in [
+        format!("path = \"{ledger}\""),
+        "supervisor_token_file = \"keys/supervisor.token\"".to_owned(),
+        "operator_max = 5000".to_owned(),
+        "id = \"T02\"".to_owned(),
+    ] {
+        assert!(config.lines().any(|it| it == line), "{line} is not in {config}");
+    }
+    assert!(supervisor.exists() && desk.checked());
+    // What is no configuration at all is not thrown away in silence.
+    std::fs::write(desk.etc("config.toml"), "[ledger\n").expect("a file");
+    desk.silent(&["--force"]).is(65, &["is not TOML"]);
+}
+
+#[test]
 fn papers_that_do_not_fit_are_told_and_nothing_is_written() {
     let desk = Desk::new();
     let cases: [(&[&str], i32, &str); 7] = [
