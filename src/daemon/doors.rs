@@ -5,18 +5,19 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::ServeError;
+use super::{ServeError, port};
 use crate::config::{ClientIdentity, Config, DisplayKind, GatewayApi, TerminalIp};
 use crate::dialect::v2::V2;
 use crate::dialect::v3::V3;
 use crate::dialect::{Dialect, Merchant};
 use crate::edge::api::{Api, ApiConfig, TerminalFacts};
 use crate::edge::clock::Clock;
+use crate::edge::desk::Board;
 use crate::edge::dice::Dice;
 use crate::edge::display::{Front, PageFront, Picture};
 use crate::edge::gateway::{Gateway, GatewayConfig, Identity};
@@ -158,7 +159,7 @@ pub(super) fn front(config: &Config) -> Front {
 }
 
 /// Opens the API's sockets and serves them.
-pub(super) async fn open(config: &Config, api: &Api) -> Result<Doors, ServeError> {
+pub(super) async fn open(config: &Config, api: &Api, board: &Arc<watch::Sender<Board>>) -> Result<Doors, ServeError> {
     let (stop, stopped) = watch::channel(false);
     let socket = config.api.socket.clone();
     let unix =
@@ -166,19 +167,13 @@ pub(super) async fn open(config: &Config, api: &Api) -> Result<Doors, ServeError
     let (door, stop_unix) = (api.clone(), stopped.clone());
     tokio::spawn(async move { door.serve_unix(unix, stop_unix).await });
     if let Some(tcp) = &config.api.tcp {
-        let what = || format!("api.listen {}", tcp.listen);
-        let listener = TcpListener::bind(tcp.listen).await.map_err(|error| ServeError::Door {
-            what: what(),
-            why: format!("{error}; is another program, or another shroff, listening there?"),
-        })?;
-        let address = listener.local_addr().map_err(ServeError::System)?;
-        info!(address = %address, "the API listens on TCP");
         let door = api.clone();
-        tokio::spawn(async move {
+        port::open("api.listen", tcp.listen, board, stopped.clone(), |listener| async move {
             if let Err(error) = door.serve_tcp(listener, stopped).await {
                 warn!(%error, "the API's TCP door closed");
             }
-        });
+        })
+        .await;
     }
     Ok(Doors { _stop: stop, socket })
 }

@@ -3,6 +3,7 @@
 mod displays;
 mod doors;
 mod notices;
+mod port;
 mod reload;
 mod resolve;
 mod scanners;
@@ -124,8 +125,8 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views()).with_displays(displays.views());
     let api_config = doors::api_config(config, front);
     let api = Api::new(api_config, desk.clone(), Arc::clone(&metrics), Arc::new(move || clock.now()));
-    let doors = runtime.block_on(doors::open(config, &api))?;
-    let notices = runtime.block_on(notices::open(config, desk, &gateway, &metrics, clock))?;
+    let doors = runtime.block_on(doors::open(config, &api, &board))?;
+    let notices = runtime.block_on(notices::open(config, desk, &gateway, &metrics, &board, clock));
     let stopper = inbox.clone();
     runtime.spawn(async move {
         doors::stop_signal().await;

@@ -96,6 +96,7 @@ fn status(board: &Board, devices: &[DeviceView], refused: Option<&str>) -> Strin
     if board.wrong_clock || board.clock_off {
         wrong.push("the clock is wrong".to_owned());
     }
+    wrong.extend(board.closed_ports.iter().map(|port| format!("{port} cannot be opened")));
     if let Some(why) = refused {
         wrong.push(format!("the last reload was refused: {why}"));
     }

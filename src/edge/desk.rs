@@ -1,6 +1,6 @@
 //! The desk: how the edges reach the till, and what they may read without asking it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::{oneshot, watch};
 
@@ -82,6 +82,8 @@ pub struct Board {
     pub wrong_clock: bool,
     /// It is 30 s or more from the gateway's.
     pub clock_off: bool,
+    /// TCP ports of the configuration that could not be opened, by their keys.
+    pub closed_ports: BTreeSet<&'static str>,
     /// The last scan of each lane that was not taken.
     pub notices: BTreeMap<LaneId, Notice>,
     /// The ledger failed: nothing is sold, the process is ending.

@@ -37,7 +37,7 @@ pub(super) struct Readiness {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct ReadinessProblem {
     /// `ledger`, `stopping`, `key_mismatch`, `certificate_refused`,
-    /// `gateway_unreachable`, `wrong_clock`, `scanner_gone`, `display_gone`.
+    /// `gateway_unreachable`, `wrong_clock`, `port_taken`, `scanner_gone`, `display_gone`.
     #[schema(example = "scanner_gone")]
     code: &'static str,
     /// What to do.
@@ -140,6 +140,11 @@ fn readiness(board: &Board, stopped: bool, lanes: &[LaneId], devices: &[DeviceVi
         let detail = "the clock is 30 s or more from the gateway's: set it (timedatectl set-ntp true); at 300 s API v3 \
                       refuses every call";
         problems.push(problem("wrong_clock", detail));
+    }
+    if !board.closed_ports.is_empty() {
+        let detail = "api.listen or notify.listen cannot be opened: end the program that has it (`ss -ltnp`), or choose \
+                      another port; it is tried again every second";
+        problems.push(problem("port_taken", detail));
     }
     for lane in lanes {
         let of = |role| devices.iter().filter(move |device| device.lane == *lane && device.role == role);

@@ -129,7 +129,7 @@ pub(super) async fn code(
         _ => return Err(Refusal::NoSuchLane.into()),
     };
     let sessions = sessions(&site)?;
-    let address = tokio::time::timeout(DOOR_OPENS, site.shared.address.wait()).await.map_err(|_| no_page())?;
+    let address = tokio::time::timeout(DOOR_OPENS, site.shared.address.wait()).await.map_err(|_| no_page(&site))?;
     let code = sessions.mint(site.now());
     let page = format!("http://{address}/cashier/{lane}");
     let link = format!("{page}#login={code}");
@@ -180,12 +180,15 @@ fn is_ours(site: &Site, typed: &Secret) -> bool {
 }
 
 fn sessions(site: &Site) -> Result<&Sessions, Problem> {
-    site.shared.sessions.as_deref().ok_or_else(no_page)
+    site.shared.sessions.as_deref().ok_or_else(|| no_page(site))
 }
 
-fn no_page() -> Problem {
-    Problem::new(
-        Kind::NoPage,
-        "a browser comes over TCP: set api.listen, for example \"127.0.0.1:8750\", and api.token_file, then restart",
-    )
+fn no_page(site: &Site) -> Problem {
+    let board = site.shared.desk.board();
+    let detail = if board.borrow().closed_ports.contains("api.listen") {
+        "another program has the port of api.listen: end it (`ss -ltnp` names it), or choose another port and restart"
+    } else {
+        "a browser comes over TCP: set api.listen, for example \"127.0.0.1:8750\", and api.token_file, then restart"
+    };
+    Problem::new(Kind::NoPage, detail)
 }

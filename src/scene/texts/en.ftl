@@ -294,6 +294,7 @@ page-trouble-key_mismatch = WeChat's replies fail their signature. Call support.
 page-trouble-certificate_refused = WeChat does not answer reversals. Call support.
 page-trouble-gateway_unreachable = WeChat cannot be reached at the moment. Check the network.
 page-trouble-wrong_clock = The terminal's clock is wrong. Call support.
+page-trouble-port_taken = Another program has the terminal's network port. Call support.
 page-trouble-scanner_gone = The scanner is not connected. Plug it in.
 page-problem-lost = No answer from the terminal. It is safe to try again.
 page-problem-unknown = It was not done. Try again, and call support if it happens again.

@@ -293,6 +293,7 @@ page-trouble-key_mismatch = 微信答复的签名不符。请联系技术支持�
 page-trouble-certificate_refused = 微信不受理撤销。请联系技术支持。
 page-trouble-gateway_unreachable = 目前无法连接微信支付。请检查网络。
 page-trouble-wrong_clock = 终端时钟不准。请联系技术支持。
+page-trouble-port_taken = 终端的网络端口被其他程序占用。请联系技术支持。
 page-trouble-scanner_gone = 扫描器未连接。请接上扫描器。
 page-problem-lost = 终端没有答复，可以放心重试。
 page-problem-unknown = 操作未完成。请重试；如再次出现，请联系技术支持。

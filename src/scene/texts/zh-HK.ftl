@@ -293,6 +293,7 @@ page-trouble-key_mismatch = 微信回覆的簽名不符。請聯絡技術支援�
 page-trouble-certificate_refused = 微信不受理撤銷。請聯絡技術支援。
 page-trouble-gateway_unreachable = 目前未能連接微信支付。請檢查網絡。
 page-trouble-wrong_clock = 終端機時鐘不準。請聯絡技術支援。
+page-trouble-port_taken = 終端機的網絡連接埠被其他程式佔用。請聯絡技術支援。
 page-trouble-scanner_gone = 掃描器未連接。請接上掃描器。
 page-problem-lost = 終端機沒有回覆，可以放心重試。
 page-problem-unknown = 操作未完成。請重試；如再次出現，請聯絡技術支援。

@@ -11,7 +11,7 @@ use super::counter::Counter;
 
 impl Counter {
     /// Asks for a payment with a code and waits until it is `state`.
-    fn sells(&self, client_ref: &str, code: &str, state: &str) -> Value {
+    pub(super) fn sells(&self, client_ref: &str, code: &str, state: &str) -> Value {
         let sale = format!(r#"{{"client_ref":"{client_ref}","amount":8800,"auth_code":"{code}"}}"#);
         let answer = self.api().post("/v1/payments", &sale);
         assert!(answer.status < 300, "{}", answer.body);

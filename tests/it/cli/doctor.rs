@@ -465,3 +465,22 @@ fn the_service_is_judged_by_what_systemd_says_of_it() {
     std::fs::remove_file(counter.path("v2.key")).expect("a file");
     doctor(&good.replace("v2.key:", "other:")).fails("credentials", "v2.key", "LoadCredential=", 78);
 }
+
+#[test]
+fn a_port_that_another_program_has_is_named_and_taken_when_it_is_free() {
+    let mut counter = Counter::with_gateway();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address");
+    counter.write("token", "0123456789abcdef0123456789abcdef");
+    counter.configure(&format!("listen = \"{port}\"\ntoken_file = \"token\"\n"));
+    counter.open();
+    counter.doctor(&["--offline"]).exits(0).says("daemon", "warning", "degraded: port_taken", "ss -ltnp");
+    counter.shroff(&["cashier"]).exits(78).tells("another program has the port of api.listen");
+    // Money goes on, for whoever asks by the socket.
+    counter.sells("R-1", CODE, "paid");
+    drop(taken);
+    let told = std::iter::repeat_with(|| counter.doctor(&["--offline"])).take(200);
+    let mut told = told.filter(|told| !told.0.to_string().contains("port_taken"));
+    told.next().expect("it is tried again").ok("daemon", "ready");
+    std::net::TcpStream::connect(port).expect("somebody listens");
+}
