@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use tracing::Subscriber;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -49,17 +49,27 @@ pub(super) fn listen_in_text(level: &str) -> anyhow::Result<()> {
     listen(level, Format::Text)
 }
 
-/// Libraries below us are held to warnings: hyper and rustls print what they send at trace.
 fn listen(level: &str, format: Format) -> anyhow::Result<()> {
-    let filter = if level.contains('=') { level.to_owned() } else { format!("warn,shroff={level}") };
-    let filter: Targets = filter.parse().with_context(|| {
-        format!("--log takes error, warn, info, debug, trace or a filter such as shroff=debug, not {level:?}")
-    })?;
+    let filter = filter(level)?;
     tracing_subscriber::registry()
         .with(layer(format)?)
         .with(filter)
         .try_init()
         .map_err(|error| anyhow::anyhow!("the log cannot be opened: {error}"))
+}
+
+/// Libraries below us are held to warnings, whatever is asked for: hyper and rustls print what they send at trace.
+fn filter(level: &str) -> anyhow::Result<Targets> {
+    let filter = if level.contains('=') { level.to_owned() } else { format!("warn,shroff={level}") };
+    let filter: Targets = filter.parse().with_context(|| {
+        format!("--log takes error, warn, info, debug, trace or a filter such as shroff=debug, not {level:?}")
+    })?;
+    let is_ours = |target: &str| target.split("::").next().is_some_and(|name| matches!(name, "shroff" | "shroff_sim"));
+    let quiet = filter.iter().map(|(target, level)| {
+        (target.to_owned(), if is_ours(target) { level } else { level.min(LevelFilter::WARN) })
+    });
+    let others = filter.default_level().unwrap_or(LevelFilter::OFF).min(LevelFilter::WARN);
+    Ok(quiet.collect::<Targets>().with_default(others))
 }
 
 fn layer<S>(format: Format) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
@@ -86,4 +96,24 @@ where
         },
         Format::Auto => text(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn no_filter_makes_a_library_talk() {
+        for level in ["trace", "trace,shroff=trace", "shroff=trace,hyper=trace", "shroff::edge=trace,=debug"] {
+            let filter = filter(level).expect("a filter");
+            assert!(filter.would_enable("shroff::edge::api", &Level::TRACE), "{level}");
+            for library in ["hyper::client", "rustls", "reqwest"] {
+                assert!(!filter.would_enable(library, &Level::INFO), "{level} {library}");
+            }
+        }
+        assert!(!filter("shroff=info").expect("a filter").would_enable("shroff", &Level::DEBUG));
+        assert!(filter("info").expect("a filter").would_enable("hyper", &Level::WARN));
+    }
 }

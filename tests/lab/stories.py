@@ -263,8 +263,8 @@ def watchdog(lab):
     guest.sh(f"kill -STOP {pid}")
     guest.wait(f"[ $(systemctl show -P MainPID shroff) != {pid} ] && systemctl is-active -q shroff", 40)
     took = time.monotonic() - began
-    payment = shop.payment(ref)
-    check((payment["state"], payment["money"]) == ("expired", "none"), f"yesterday's payment: {payment}")
+    shop.ends(ref, "expired", 10)
+    check((payment := shop.payment(ref))["money"] == "none", f"yesterday's payment: {payment}")
     shop.is_at("connected")
     shop.sells(scanner)
     shop.agrees(sales=1)
