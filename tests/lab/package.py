@@ -132,7 +132,7 @@ def secrets(lab):
     guest, shop, scanner = lab.guest, lab.shop, at_work(lab)
     drop = "/etc/systemd/system/shroff.service.d/canary.conf"
     guest.sh(f"mkdir -p {os.path.dirname(drop)} && printf '[Service]\\nLimitCORE=infinity\\nEnvironment=SHROFF_LOG=trace\\n' >{drop}; mkdir -m 777 /cores; "
-             "sysctl -q kernel.core_pattern=/cores/%e.%p; systemctl daemon-reload; systemctl restart shroff")
+             "echo /cores/%e.%p >/proc/sys/kernel/core_pattern && systemctl daemon-reload && systemctl restart shroff")
     # A core is possible here: another process of the same user leaves one.
     guest.sh("cd / && setpriv --reuid=shroff --regid=shroff-pos --clear-groups sh -c 'ulimit -c unlimited; kill -SEGV $$'", check=False)
     check("sh." in guest.sh("ls /cores"), "nothing leaves a core here, so that none of ours proves nothing")
