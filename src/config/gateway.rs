@@ -17,11 +17,8 @@ pub use crate::dialect::v2::SignType;
 use crate::dialect::v3::{Signer, SignerError};
 use crate::words::{AppId, MerchantId, Secret};
 
-/// A v2 API key has 32 characters at WeChat Pay; sandboxes and simulators have others.
-const V2_KEY: std::ops::RangeInclusive<usize> = 8..=128;
-
-/// The v3 API key is an AES-256 key.
-const V3_KEY: usize = 32;
+/// The characters of an API key. The merchant platform takes no other for API v2, and v3's is an AES-256 key.
+pub const API_KEY_LENGTH: usize = 32;
 
 /// `[gateway]`.
 #[derive(Clone, Debug)]
@@ -218,7 +215,7 @@ fn v2(r: &mut Reader<'_>, secrets: &Secrets<'_>, mch_id: Option<&MerchantId>, si
     let key = needed(r, "key_file", "the name of the file with the v2 API key, because gateway.api is \"v2\"");
     let key = key.and_then(|file| {
         let key = secrets.secret(&file).and_then(|key| {
-            let good = V2_KEY.contains(&key.expose().len()) && key.expose().iter().all(u8::is_ascii_graphic);
+            let good = key.expose().len() == API_KEY_LENGTH && key.expose().iter().all(u8::is_ascii_alphanumeric);
             let expected = "a v2 API key: 32 letters and digits, and nothing else";
             if good { Ok(key) } else { Err(FileError::Content { name: file, expected }) }
         });
@@ -283,7 +280,7 @@ fn v3(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<V3> {
     let api_key = api_key.and_then(|file| {
         let key = secrets.secret(&file).and_then(|key| {
             let expected = "a v3 API key: exactly 32 characters";
-            if key.expose().len() == V3_KEY { Ok(key) } else { Err(FileError::Content { name: file, expected }) }
+            if key.expose().len() == API_KEY_LENGTH { Ok(key) } else { Err(FileError::Content { name: file, expected }) }
         });
         r.content_of("api_key_file", key)
     });

@@ -41,7 +41,7 @@ client_cert_file = "apiclient_cert.pem"
 api_key_file = "apiv3.key"
 "#;
 
-const V2_KEY: &str = "mock-v2-secret-key";
+const V2_KEY: &str = "mock0v2secret0key0123456789abcde";
 
 #[test]
 fn every_key_is_in_the_example_and_the_example_has_no_other() {
@@ -82,6 +82,18 @@ fn the_example_is_a_configuration_and_so_is_everything_it_offers() {
     let v3 = all_switched_on(EXAMPLE).replace("api = \"v2\"", "api = \"v3\"");
     let GatewayApi::V3(v3) = shop.load(&v3).expect("the same for v3").gateway.api else { panic!("v3 was asked for") };
     assert!(v3.platform_key.is_some());
+}
+
+#[test]
+fn a_v2_key_is_32_letters_and_digits_and_nothing_else() {
+    let shop = Shop::new();
+    let lengths = [1, 8, 10, 31, 33, 64].map(|length| "a1".repeat(length).split_off(length));
+    for key in lengths.iter().map(String::as_str).chain(["mock-v2-secret-key-0123456789abc", "192006250b4c09247ec02edce69f6a2 "]) {
+        shop.write("v2.key", key, 0o600);
+        shop.refuses(SMALLEST, &["gateway.v2.key_file", "32 letters and digits, and nothing else"]);
+    }
+    shop.write("v2.key", "192006250B4c09247ec02edce69f6a2d\n", 0o600);
+    shop.load(SMALLEST).expect("32 of them, and the end of the line");
 }
 
 #[test]

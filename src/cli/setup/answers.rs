@@ -11,7 +11,7 @@ use super::{LISTEN, SetupArgs};
 use crate::cli::devices::name;
 use crate::cli::exit::BadData;
 use crate::cli::scan::{choose, is_scanner};
-use crate::config::BaseUrl;
+use crate::config::{API_KEY_LENGTH, BaseUrl};
 use crate::edge::scanner::{DeviceName, Mode, ScannerKind, Seen, Sysfs};
 use crate::words::{AppId, Currency, Language, MerchantId, TerminalId};
 
@@ -147,7 +147,7 @@ impl Answers {
             ("gateway.v2", "key_file", "v2.key"),
             "--v2-key-file",
             args.v2_key_file.as_deref(),
-            "API key (it is not shown)",
+            "API key, 32 letters and digits (it is not shown)",
         )?;
         let given = args.cert_file.as_deref().map(|path| path.display().to_string());
         let question = "Merchant's certificate, apiclient_cert.pem or .p12 (nothing is reversed without it)";
@@ -223,8 +223,8 @@ impl Answers {
             Some(file) => Some(files::read(file)?),
             None => {
                 let plain = |text: &str| {
-                    let good = text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_graphic());
-                    if good { Ok(()) } else { Err("letters and digits, at least 8 of them".to_owned()) }
+                    let good = text.len() == API_KEY_LENGTH && text.bytes().all(|byte| byte.is_ascii_graphic());
+                    if good { Ok(()) } else { Err(format!("{API_KEY_LENGTH} letters and digits, and nothing else")) }
                 };
                 talk.secret(flag, question, &plain)?.map(|secret| Zeroizing::new(secret.expose().to_vec()))
             }

@@ -24,7 +24,7 @@ pub struct Args {
     /// are put. v3 signs with the latter when a request asks for it: `PUB_KEY_ID_0119000001090000000000000001`.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// The API v2 key.
+    /// The API v2 key; shroff takes 32 letters and digits.
     #[arg(long, default_value_t = Options::default().merchant.key)]
     key: String,
     /// The API v3 key, 32 characters; v3 is served with --tls or --dir.

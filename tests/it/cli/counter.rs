@@ -43,7 +43,7 @@ pub(crate) struct Ended {
 impl Counter {
     /// With a gateway nobody answers at.
     pub(crate) fn new() -> Self {
-        Self::with("http://127.0.0.1:9", "mock-v2-secret-key", None)
+        Self::with("http://127.0.0.1:9", "mock0v2secret0key0123456789abcde", None)
     }
 
     /// With a simulated gateway.

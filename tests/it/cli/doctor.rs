@@ -145,7 +145,7 @@ fn each_way_of_the_gateway_to_refuse_is_named_with_its_cure() {
     counter.doctor(&["--quick"]).fails("keys", "not proven", "in a minute", 69);
     counter.sim().heal();
     // The real thing: another key, and its cure.
-    counter.write("v2.key", "another-key-0123456789abcdef0123");
+    counter.write("v2.key", "anotherkey00123456789abcdef01234");
     counter.doctor(&[]).fails("keys", "does not accept our signature (签名错误)", "gateway.v2.key_file", 78);
     counter.write("v2.key", "192006250b4c09247ec02edce69f6a2d");
     counter.doctor(&[]).ok("keys", "believed").exits(0);

@@ -164,7 +164,7 @@ fn what_is_there_is_replaced_only_when_it_is_said_and_stays_beside() {
     assert_eq!(read_to_string(desk.etc("keys/api.token")).ok(), token.ok(), "whoever has the token keeps it");
     assert!(!desk.etc("keys/v2.key.old").exists(), "the same key");
     std::fs::remove_file(desk.etc("config.toml")).expect("removed");
-    std::fs::write(desk.path("typed.key"), "another-key-of-the-merchant").expect("a file");
+    std::fs::write(desk.path("typed.key"), "anotherkeyofthemerchant012345678").expect("a file");
     desk.silent(&[]).is(65, &["keys/v2.key", "--force"]);
     assert_eq!(read_to_string(desk.etc("keys/v2.key")).expect("a key").trim(), KEY);
     desk.silent(&["--force"]).is(0, &[]);

@@ -229,8 +229,8 @@ fn what_wechat_refuses_has_its_exit_code_and_says_what_to_do() {
         counter.has_no_file();
     }
     // The wrong key, for real.
-    counter.write("v2.key", "a-key-of-another-merchant");
-    counter.download(&day, &[]).exits(78).tells("SIGN ERROR").never_says("a-key-of-another-merchant");
+    counter.write("v2.key", "akeyofanothermerchant01234567890");
+    counter.download(&day, &[]).exits(78).tells("SIGN ERROR").never_says("akeyofanothermerchant01234567890");
     counter.write("v2.key", "short");
     counter.download(&day, &[]).exits(78).tells("key_file");
 }
