@@ -3,8 +3,10 @@
 
 mod answers;
 mod files;
+mod hidden;
 mod papers;
 mod service;
+mod signals;
 mod talk;
 
 use std::net::SocketAddr;
@@ -18,6 +20,7 @@ use crate::config::Config;
 use crate::edge::clock::Clock;
 use answers::Answers;
 use files::{Folder, KEYS_FOLDER};
+use signals::Left;
 use talk::Talk;
 
 /// What no flag says is asked for at a terminal. Keys are typed, or read from a file that a flag names, and never stand on
@@ -122,6 +125,16 @@ pub(super) struct SetupArgs {
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8750);
 
 pub(super) fn run(path: &Path, args: &SetupArgs) -> anyhow::Result<Exit> {
+    let outcome = set_up(path, args);
+    if let Some(left) = outcome.as_ref().err().and_then(|error| error.downcast_ref::<Left>()) {
+        // Here, where everything that was half done has been put away.
+        say::tell(&format!("shroff: {left}"));
+        left.die().context("the signal")?;
+    }
+    outcome
+}
+
+fn set_up(path: &Path, args: &SetupArgs) -> anyhow::Result<Exit> {
     let folder = Folder::of(path)?;
     let mut talk = Talk::new(args.yes)?;
     let mut replace = args.force;
@@ -142,6 +155,7 @@ pub(super) fn run(path: &Path, args: &SetupArgs) -> anyhow::Result<Exit> {
     for line in &written {
         say::print(&format!("{line}\n"))?;
     }
+    talk.is_written();
     let started = service::start(path, args.no_start, &mut talk)?;
     say::tell("");
     let looked = super::doctor::run(path, &super::doctor::DoctorArgs::after_setup(args.offline))?;

@@ -3,10 +3,12 @@
 use std::fs::{File, read_to_string};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
@@ -255,47 +257,10 @@ fn what_is_missing_is_told_in_one_go() {
 fn a_person_is_asked_and_the_key_is_not_shown() {
     let desk = Desk::new();
     desk.scanner();
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
-    grantpt(&terminal).expect("ours");
-    unlockpt(&terminal).expect("unlocked");
-    let name = ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("a path");
-    let end = || File::options().read(true).write(true).open(&name).expect("the other end");
-    let mut command = desk.command(&[]);
-    let mut child = command.stdin(end()).stdout(Stdio::null()).stderr(end()).spawn().expect("shroff");
-    drop(command);
-    let mut terminal = File::from(terminal);
-    let mut shown = String::new();
-    // A wrong answer is asked for again; an empty one is the default.
-    let answers: [(&str, &str); 18] = [
-        ("Terminal's id", "T-1"),
-        ("1 to 8", "\u{15}T07"),
-        ("Store's name", "Wing Lok"),
-        ("Currency", ""),
-        ("language", "zh-HK"),
-        ("category code", "5812"),
-        ("v2 or v3", ""),
-        ("address", ""),
-        ("appid", "wx8888888888888888"),
-        ("Merchant number", MCH),
-        ("Sub-merchant", ""),
-        ("Signature", ""),
-        ("API key", KEY),
-        ("certificate", ""),
-        ("Its key", ""),
-        ("Scanner", ""),
-        ("Customer's display", "\u{1b}[B"),
-        ("Address of the API", ""),
-    ];
-    for (question, answer) in answers {
-        until(&mut terminal, &mut shown, question);
-        // What is typed before the echo is off is thrown away with it.
-        while answer == KEY && tcgetattr(&terminal).expect("its modes").local_modes.contains(LocalModes::ECHO) {
-            std::thread::yield_now();
-        }
-        terminal.write_all(format!("{answer}\r").as_bytes()).expect("typed");
-    }
-    let status = child.wait().expect("an end");
-    drop(child);
+    let mut screen = Screen::of(&desk);
+    screen.answers("");
+    let status = screen.child.wait().expect("an end");
+    let shown = &screen.shown;
     assert_eq!(status.code(), Some(1), "the doctor does not find the scanner of paper: {shown}");
     assert!(!shown.contains(KEY), "{shown}");
     assert!(desk.checked());
@@ -306,12 +271,140 @@ fn a_person_is_asked_and_the_key_is_not_shown() {
     assert_eq!(read_to_string(desk.etc("keys/v2.key")).expect("a key"), KEY);
 }
 
-/// Reads the screen until `text` stands on it, after what stood there before.
-fn until(terminal: &mut File, shown: &mut String, text: &str) {
-    let from = shown.len();
-    let mut buffer = [0; 4096];
-    while !shown[from..].contains(text) {
-        let read = terminal.read(&mut buffer).map_err(|error| format!("{error}: no {text:?} in {shown:?}"));
-        shown.push_str(&String::from_utf8_lossy(&buffer[..read.expect("something on the screen")]));
+#[test]
+fn whoever_leaves_at_a_question_gets_the_terminal_back_and_nothing_is_written() {
+    // A line, one that is not shown, a choice, and yes or no, when files lie half done beside their place.
+    for question in ["Store's name", "API key", "Scanner", "with something else in it"] {
+        for how in [None, Some(Signal::INT), Some(Signal::TERM)] {
+            let desk = Desk::new();
+            desk.scanner();
+            std::fs::create_dir_all(desk.etc("keys")).expect("a folder");
+            std::fs::write(desk.etc("keys/v2.key"), "anotherkeyofthemerchant012345678").expect("a file");
+            let mut screen = Screen::of(&desk);
+            let mode = |screen: &Screen| tcgetattr(&screen.terminal).expect("its modes").local_modes;
+            let before = screen.before;
+            assert!(before.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG));
+            screen.answers(question);
+            while mode(&screen).contains(LocalModes::ECHO) {
+                std::thread::yield_now();
+            }
+            let status = match how {
+                // Where a key makes no signal.
+                None if !mode(&screen).contains(LocalModes::ISIG) => {
+                    screen.terminal.write_all(b"\x03").expect("typed");
+                    screen.child.wait().expect("an end")
+                }
+                how => loop {
+                    // One that comes just before the wait for a key is noticed with the next.
+                    let pid = Pid::from_child(&screen.child);
+                    kill_process(pid, how.unwrap_or(Signal::INT)).expect("ours");
+                    if let Some(status) = screen.child.try_wait().expect("a child") {
+                        break status;
+                    }
+                    std::thread::yield_now();
+                },
+            };
+            assert_eq!(mode(&screen), before, "{question} {how:?}");
+            let shown = screen.rest();
+            let signal = how.unwrap_or(Signal::INT);
+            assert_eq!(status.signal(), Some(signal.as_raw()), "{question} {how:?}: {status} {shown}");
+            assert!(shown.contains("interrupted; nothing was written"), "{question} {how:?}: {shown:?}");
+            assert!(
+                shown.rfind("\u{1b}[?25h") >= shown.rfind("\u{1b}[?25l"),
+                "no cursor: {question} {how:?} {shown:?}"
+            );
+            assert_eq!(desk.left(), ["keys/v2.key"], "{question} {how:?}");
+        }
+    }
+}
+
+/// A person at a pseudo-terminal.
+struct Screen {
+    terminal: File,
+    /// Kept open, so that its modes outlive the child.
+    other_end: File,
+    /// Its modes before anybody asked.
+    before: LocalModes,
+    child: Child,
+    shown: String,
+}
+
+impl Screen {
+    fn of(desk: &Desk) -> Self {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
+        grantpt(&terminal).expect("ours");
+        unlockpt(&terminal).expect("unlocked");
+        let name = ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("a path");
+        let end = || File::options().read(true).write(true).open(&name).expect("the other end");
+        let other_end = end();
+        let before = tcgetattr(&other_end).expect("its modes").local_modes;
+        let child = desk.command(&[]).stdin(end()).stdout(Stdio::null()).stderr(end()).spawn().expect("shroff");
+        Self { terminal: terminal.into(), other_end, before, child, shown: String::new() }
+    }
+
+    /// Answers as a simple merchant does, until this question is asked; every question for an empty one.
+    fn answers(&mut self, last: &str) {
+        let with_a_typing_error = format!("{KEY}x\u{7f}");
+        // A wrong answer is asked for again; an empty one is the default.
+        let answers = [
+            ("Terminal's id", "T-1"),
+            ("1 to 8", "\u{15}T07"),
+            ("Store's name", "Wing Lok"),
+            ("Currency", ""),
+            ("language", "zh-HK"),
+            ("category code", "5812"),
+            ("v2 or v3", ""),
+            ("address", ""),
+            ("appid", "wx8888888888888888"),
+            ("Merchant number", MCH),
+            ("Sub-merchant", ""),
+            ("Signature", ""),
+            ("API key", "0123456789"),
+            ("and nothing else", &with_a_typing_error),
+            ("certificate", ""),
+            ("Its key", ""),
+            ("Scanner", ""),
+            ("Customer's display", "\u{1b}[B"),
+            ("Address of the API", ""),
+        ];
+        for (question, answer) in answers {
+            self.until(question);
+            if question == last {
+                return;
+            }
+            // What is typed before the echo is off is thrown away with it.
+            while ["API key", "and nothing else"].contains(&question)
+                && tcgetattr(&self.terminal).expect("its modes").local_modes.contains(LocalModes::ECHO)
+            {
+                std::thread::yield_now();
+            }
+            self.terminal.write_all(format!("{answer}\r").as_bytes()).expect("typed");
+        }
+        if !last.is_empty() {
+            self.until(last);
+        }
+    }
+
+    /// Reads the screen until `text` stands on it, after what stood there before.
+    fn until(&mut self, text: &str) {
+        let from = self.shown.len();
+        while !self.shown[from..].contains(text) {
+            let more = self.more();
+            assert!(more, "no {text:?} in {:?}", self.shown);
+        }
+    }
+
+    fn more(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        let read = self.terminal.read(&mut buffer).unwrap_or_default();
+        self.shown.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        read > 0
+    }
+
+    /// Everything that was shown, once the child is gone.
+    fn rest(mut self) -> String {
+        self.other_end = File::open("/dev/null").expect("nothing");
+        while self.more() {}
+        self.shown
     }
 }
