@@ -1,12 +1,13 @@
 //! The ledger and the disk it is on.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use super::line::{Line, size, took};
+use super::disk::{self, Ground};
+use super::line::{Line, size};
+use super::service::Keeper;
 use crate::cli::shown::shop_time;
 use crate::cli::{Exit, say};
 use crate::config::Local;
@@ -14,26 +15,14 @@ use crate::edge::clock::Clock;
 use crate::ledger::{Filter, LedgerError, RECONCILE_WITHIN_DAYS, Reader, is_held};
 use crate::words::{Day, WallTime};
 
-/// With less the ledger is about to fail: its WAL alone may grow to 32 MiB.
-const FREE_MIN: u64 = 64 * 1024 * 1024;
-/// With less somebody should look: a busy year of payments has 200 MB.
-const FREE_WARN: u64 = 512 * 1024 * 1024;
-/// Flushes that are timed; the slowest says what a customer may wait for.
-const FLUSHES: usize = 24;
-/// A flush that takes longer makes a customer wait: two of them stand between a scan and *paid*.
-const FLUSH_SLOW: Duration = Duration::from_millis(150);
-/// No disk flushes faster: something says yes before it is done.
-const FLUSH_LIE: Duration = Duration::from_micros(15);
 /// A ledger may have been written by a clock so much ahead.
 const CLOCK_SLACK: Duration = Duration::from_secs(120);
-/// File systems that keep nothing, and those that lock badly (`statfs(2)`).
-const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
-const NETWORK: [u64; 4] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x517b];
 
 /// The ledger, its folder and its disk. `daemon`: one answers at the socket.
-pub(super) fn look(local: &Local, quick: bool, clock: Clock, daemon: bool, lines: &mut Vec<Line>) {
+pub(super) fn look(local: &Local, quick: bool, clock: Clock, daemon: bool, keeper: &Keeper, lines: &mut Vec<Line>) {
     let path = &local.ledger_path;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let ground = Ground::of(folder, keeper, clock);
     match Reader::open(path) {
         Ok(reader) => {
             if let Err(error) = read(&reader, local, quick, clock, lines) {
@@ -41,7 +30,7 @@ pub(super) fn look(local: &Local, quick: bool, clock: Clock, daemon: bool, lines
             }
         }
         Err(LedgerError::Missing(_)) if !daemon => {
-            lines.push(Line::ok("ledger", format!("{} is made when the daemon first starts", path.display())));
+            lines.push(ground.first_ledger(path));
         }
         Err(error) => lines.push(failed(&error)),
     }
@@ -52,8 +41,8 @@ pub(super) fn look(local: &Local, quick: bool, clock: Clock, daemon: bool, lines
         lines.push(Line::warning("ledger", text, fix));
     }
     modes(path, folder, lines);
-    disk(folder, lines);
-    lines.push(flush(folder, clock));
+    disk::look(folder, lines);
+    lines.push(ground.flush());
     lines.push(Line::ok("sqlite", format!("SQLite {}, built in", rusqlite::version())));
 }
 
@@ -69,13 +58,13 @@ fn failed(error: &LedgerError) -> Line {
         LedgerError::Missing(_) => {
             (Exit::Found, "restart the daemon at once, and restore the last backup: shroff restore")
         }
+        LedgerError::ReadOnly => (Exit::Found, disk::REMOUNT),
+        LedgerError::Full => (Exit::Found, disk::FREE),
         LedgerError::Damaged(_)
         | LedgerError::Locked(_)
         | LedgerError::NotAFile(_)
         | LedgerError::Older { .. }
         | LedgerError::Copy(_)
-        | LedgerError::ReadOnly
-        | LedgerError::Full
         | LedgerError::Unfit(_)
         | LedgerError::Io(_)
         | LedgerError::Sqlite(_) => {
@@ -147,10 +136,7 @@ fn open(reader: &Reader, now: WallTime, lines: &mut Vec<Line>) -> Result<(), Led
     lines.push(match (unknown, oldest) {
         (0, _) => Line::ok("open payments", "none"),
         (count, oldest) => {
-            let since = oldest.map_or_else(String::new, |at| {
-                let minutes = now.millis().saturating_sub(at.millis()) / 60_000;
-                format!(", the oldest {minutes} minutes old")
-            });
+            let since = oldest.map_or_else(String::new, |at| format!(", {}", age(at, now)));
             let text = format!("{count} without a final state{since}");
             Line::warning(
                 "open payments",
@@ -211,81 +197,31 @@ fn modes(path: &Path, folder: &Path, lines: &mut Vec<Line>) {
     }
 }
 
-fn disk(folder: &Path, lines: &mut Vec<Line>) {
-    let (Ok(space), Ok(kind)) = (rustix::fs::statvfs(folder), rustix::fs::statfs(folder)) else {
-        let text = format!("the folder {} is not there", folder.display());
-        let fix = "the daemon makes it when it may; under systemd StateDirectory= does";
-        lines.push(Line::warning("disk", text, fix));
-        return;
-    };
-    let (free, all) = (space.f_bavail.saturating_mul(space.f_frsize), space.f_blocks.saturating_mul(space.f_frsize));
-    let text = format!("{} of {} free where the ledger is", size(free), size(all));
-    let fix = "free some space: journalctl --vacuum-size=200M, apt-get clean";
-    lines.push(match free {
-        ..FREE_MIN => Line::failure("disk", Exit::Found, text, fix),
-        FREE_MIN..FREE_WARN => Line::warning("disk", text, fix),
-        _ => Line::ok("disk", text),
-    });
-    let magic = u64::try_from(kind.f_type).unwrap_or_default() & 0xffff_ffff;
-    if space.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
-        let text = "the ledger's disk is mounted read-only: no sale is possible";
-        lines.push(Line::failure(
-            "disk",
-            Exit::Found,
-            text,
-            "see `dmesg` for why, check it with fsck, and mount it again",
-        ));
-    }
-    if MEMORY.contains(&magic) {
-        let text = "the ledger is in memory (tmpfs): a power cut forgets it";
-        lines.push(Line::warning("disk", text, "set ledger.path to a folder on a disk"));
-    }
-    if NETWORK.contains(&magic) {
-        let text = "the ledger is on a network file system, where SQLite's locks do not hold";
-        lines.push(Line::failure("disk", Exit::Found, text, "set ledger.path to a folder on a local disk"));
+/// How old the oldest is. A clock that went back does not make it younger than nothing.
+fn age(at: WallTime, now: WallTime) -> String {
+    match now.millis().saturating_sub(at.millis()) {
+        ..0 => format!(
+            "the oldest of {} UTC+8, which this clock has not reached: it is behind",
+            shop_time(&at.to_string())
+        ),
+        millis => format!("the oldest {} minutes old", millis / 60_000),
     }
 }
 
-/// Writes a page and flushes it, some times, as each commit does.
-fn flush(folder: &Path, clock: Clock) -> Line {
-    let mut times = match timed(folder, clock) {
-        Ok(times) => times,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let text = "not timed: this user may not write in the ledger's folder";
-            return Line::ok("flush", text);
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Line::ok("flush", "not timed: the ledger's folder is not there");
-        }
-        Err(error) => {
-            let fix = "see `dmesg`; no sale is possible while the disk fails";
-            return Line::failure("flush", Exit::Found, format!("a flush failed: {error}"), fix);
-        }
-    };
-    times.sort_unstable();
-    let middle = times.get(times.len() / 2).copied().unwrap_or_default();
-    let slowest = times.last().copied().unwrap_or_default();
-    let text = format!("{} as a rule, {} at worst, of {FLUSHES}", took(middle), took(slowest));
-    if middle > FLUSH_SLOW {
-        let fix = "a better disk: an industrial SD card, eMMC or SSD; and see what else writes on it (iotop)";
-        return Line::warning("flush", format!("{text}: each sale waits for two of them"), fix);
-    }
-    if middle < FLUSH_LIE {
-        let fix = "switch the disk's write cache off or its barriers on; a virtual machine must pass flushes on";
-        return Line::warning("flush", format!("{text}: no disk is so fast, so a power cut may lose sales"), fix);
-    }
-    Line::ok("flush", text)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn timed(folder: &Path, clock: Clock) -> io::Result<Vec<Duration>> {
-    let mut file: File = tempfile::tempfile_in(folder)?;
-    let page = [0x5a; 4096];
-    let mut times = Vec::with_capacity(FLUSHES);
-    for _ in 0..FLUSHES {
-        let begun = clock.tick();
-        file.write_all(&page)?;
-        file.sync_data()?;
-        times.push(clock.tick().since(begun));
+    #[test]
+    fn nothing_is_younger_than_nothing() {
+        let at = |millis: i64| WallTime::from_millis(millis);
+        let begun = at(1_790_000_000_000);
+        assert_eq!(age(begun, at(1_790_000_000_000)), "the oldest 0 minutes old");
+        assert_eq!(age(begun, at(1_790_000_120_000)), "the oldest 2 minutes old");
+        for now in [0, 1_789_999_999_999, 1_789_999_900_000] {
+            let told = age(begun, at(now));
+            assert!(told.contains("it is behind"), "{told}");
+            assert!(!told.contains("minutes"), "{told}");
+        }
     }
-    Ok(times)
 }

@@ -3,6 +3,7 @@
 
 mod books;
 mod counter;
+mod disk;
 mod line;
 mod local;
 mod papers;
@@ -98,12 +99,14 @@ pub(super) fn examine(path: &Path, args: &DoctorArgs) -> (Findings, Exit) {
         counter::displays(config, &mut lines);
         service::notifications(config, daemon.is_some(), &mut lines);
     }
+    say::show_for_now("looking at the service …");
+    let unit = service::properties(&args.systemctl);
     if let Some(local) = &local {
         say::show_for_now("reading the ledger …");
-        books::look(local, args.quick, clock, daemon.is_some(), &mut lines);
+        let keeper = service::Keeper::of(unit.as_ref(), config.is_some());
+        books::look(local, args.quick, clock, daemon.is_some(), &keeper, &mut lines);
     }
-    say::show_for_now("looking at the service …");
-    service::unit(&args.systemctl, path, credentials.as_deref(), &mut lines);
+    service::unit(unit.as_ref(), path, credentials.as_deref(), &mut lines);
     let exit = exit(&lines);
     let fine = exit == Exit::Fine;
     (Findings { version: env!("CARGO_PKG_VERSION"), exit: exit.code(), fine, checks: lines }, exit)

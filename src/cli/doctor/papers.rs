@@ -129,7 +129,7 @@ fn host(check: &'static str, reach: &Reach, other_answers: bool) -> Line {
             Err(why) => {
                 return Some((
                     format!("the name has no address ({why})"),
-                    "check the network and its name server: getent hosts".to_owned(),
+                    format!("check the network and its name server: getent hosts {}", name_of(reach)),
                 ));
             }
         };
@@ -158,6 +158,11 @@ fn host(check: &'static str, reach: &Reach, other_answers: bool) -> Line {
         }
         Some((why, fix)) => Line::failure(check, Exit::Unreachable, format!("{}{way}; {why}", reach.host), fix),
     }
+}
+
+/// A host's name, without its port.
+fn name_of(reach: &Reach) -> &str {
+    reach.host.rsplit_once(':').map_or(reach.host.as_str(), |(name, _)| name)
 }
 
 /// The clock, by the first host that says what time it is.

@@ -110,8 +110,8 @@ const SANDBOX: [(&str, &str); 6] = [
 ];
 
 /// The unit: whether systemd has it, how it runs, and whether its sandbox and its credentials are what they should be.
-pub(super) fn unit(systemctl: &Path, config: &Path, credentials: Option<&Path>, lines: &mut Vec<Line>) {
-    let Some(unit) = properties(systemctl) else {
+pub(super) fn unit(unit: Option<&Properties>, config: &Path, credentials: Option<&Path>, lines: &mut Vec<Line>) {
+    let Some(unit) = unit else {
         lines.push(Line::ok("service", "systemd is not there, or does not know the unit: nothing to look at"));
         return;
     };
@@ -199,10 +199,52 @@ fn loaded(plain: &str, encrypted: &str, config: &Path, credentials: Option<&Path
     Line::failure("credentials", Exit::Config, text, fix)
 }
 
-fn properties(systemctl: &Path) -> Option<BTreeMap<String, String>> {
+/// Who runs the daemon, and so keeps the ledger: whom the unit runs as, and where there is none, whoever reads the keys.
+pub(super) struct Keeper {
+    pub(super) name: Option<String>,
+    pub(super) uid: Option<u32>,
+    /// Folders below /var/lib that systemd gives to it at each start.
+    given: Vec<String>,
+}
+
+impl Keeper {
+    /// By what systemd says of the unit; `reads_keys`: this user does.
+    pub(super) fn of(unit: Option<&Properties>, reads_keys: bool) -> Self {
+        let get = |name: &str| unit.and_then(|unit| unit.get(name)).map(String::as_str).unwrap_or_default();
+        let is_there = get("LoadState") == "loaded";
+        let name = Some(get("User")).filter(|name| is_there && !name.is_empty()).map(str::to_owned);
+        let me = rustix::process::geteuid();
+        let uid = match &name {
+            Some(name) => uid(name),
+            None => (reads_keys && !is_there && !me.is_root()).then(|| me.as_raw()),
+        };
+        Self { name, uid, given: get("StateDirectory").split_whitespace().map(str::to_owned).collect() }
+    }
+
+    /// Whether systemd makes this folder, and makes it the service's, at each start.
+    pub(super) fn is_given(&self, folder: &Path) -> bool {
+        folder.strip_prefix("/var/lib").is_ok_and(|rest| self.given.iter().any(|it| Path::new(it) == rest))
+    }
+}
+
+/// A user's number. A system user is in the file, whatever other directories of people there are.
+fn uid(name: &str) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let user = users.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name));
+    user.and_then(|mut fields| fields.nth(2)?.parse().ok())
+}
+
+/// What systemd says of the unit.
+pub(super) type Properties = BTreeMap<String, String>;
+
+/// Asks systemd. None where there is none.
+pub(super) fn properties(systemctl: &Path) -> Option<Properties> {
     let mut names =
         vec!["LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "NRestarts", "WatchdogUSec"];
-    names.extend(["LoadCredential", "LoadCredentialEncrypted"]);
+    names.extend(["LoadCredential", "LoadCredentialEncrypted", "User", "StateDirectory"]);
     names.extend(SANDBOX.map(|(name, _)| name));
     let output = Command::new(systemctl)
         .arg("show")

@@ -17,9 +17,15 @@ pub(super) fn blocked(why: Blocked) -> (String, String) {
             "its certificate is of an authority that is not trusted: a proxy looks into TLS, or somebody pretends",
             "let the shop's network pass the host untouched, or name the proxy's root in gateway.ca_file",
         ),
-        Blocked::WrongTime => {
-            ("its certificate is not valid at the time of this clock", "set the clock: timedatectl set-ntp true")
-        }
+        Blocked::Expired => (
+            "its certificate has expired, if this clock is right",
+            "look at the clock (date); if it is wrong: timedatectl set-ntp true; if it is right, a proxy or another server \
+             answers: check gateway.base_url and the name server",
+        ),
+        Blocked::NotYetValid => (
+            "its certificate is not valid yet, if this clock is right",
+            "set the clock: timedatectl set-ntp true; without a network by hand: timedatectl set-time",
+        ),
         Blocked::OtherName => (
             "its certificate is another host's: the name server or a proxy leads elsewhere",
             "check gateway.base_url and the name server: getent hosts",

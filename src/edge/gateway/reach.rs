@@ -62,8 +62,10 @@ pub enum Blocked {
     Unreachable,
     /// Its certificate is of an authority that is not trusted: often a proxy that looks into TLS.
     Untrusted,
-    /// Its certificate is not valid at the time of our clock.
-    WrongTime,
+    /// Its certificate has expired, by our clock.
+    Expired,
+    /// Its certificate is not valid yet, by our clock.
+    NotYetValid,
     /// Its certificate is another host's.
     OtherName,
     /// No TLS that both know, or none at all.
@@ -138,11 +140,11 @@ pub async fn reach(base_url: &str, extra_roots: Option<&[u8]>, clock: Clock, lim
 fn why(error: &std::io::Error) -> Blocked {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(
-            CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. },
-        )) => Blocked::WrongTime,
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        )) => Blocked::Expired,
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        )) => Blocked::NotYetValid,
         Some(rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         )) => Blocked::OtherName,

@@ -2,7 +2,9 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
 use shroff::sim::book::Op;
@@ -11,7 +13,7 @@ use shroff::sim::gateway::{Gateway, Options, Running as Sim};
 use shroff::sim::scanner::PtyScanner;
 
 use super::CODE;
-use super::counter::Counter;
+use super::counter::{Counter, Ended, shroff};
 
 /// What one check says.
 struct Told(Value, i64);
@@ -20,7 +22,23 @@ impl Counter {
     /// What the doctor says.
     fn doctor(&self, args: &[&str]) -> Told {
         let args: Vec<&str> = ["doctor", "--json"].iter().chain(args).copied().collect();
-        let ended = self.shroff(&args);
+        Self::told(&self.shroff(&args))
+    }
+
+    /// What it says to another user.
+    fn doctor_as(&self, user: u32, args: &[&str]) -> Told {
+        let mut command = shroff();
+        command.args(["doctor", "--json", "--config"]).arg(self.path("config.toml")).args(args);
+        if rustix::process::geteuid().as_raw() != user {
+            command.uid(user).gid(user);
+        }
+        let output = command.output().expect("shroff");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        Self::told(&Ended { code: output.status.code(), out, err })
+    }
+
+    fn told(ended: &Ended) -> Told {
         let document: Value =
             serde_json::from_str(&ended.out).map_err(|error| format!("{error}: {ended:?}")).expect("JSON");
         assert_eq!(document["exit"].as_i64(), ended.code.map(i64::from), "{ended:?}");
@@ -249,6 +267,130 @@ fn certificates_and_tls_are_told_apart() {
         .ok("certificate", "made out to merchant 1900000109")
         .ok("expiry", "2090-01-01")
         .exits(0);
+}
+
+/// Answers the handshake of whoever comes with this certificate, and nothing else.
+fn greet(listener: &TcpListener, cert: &rcgen::Certificate, key: &rcgen::KeyPair) {
+    let listener = listener.try_clone().expect("the same port");
+    let key = rustls_pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.expect("versions").with_no_client_auth().with_single_cert(vec![cert.der().clone()], key.into());
+    let config = std::sync::Arc::new(config.expect("a certificate"));
+    std::thread::spawn(move || {
+        // One for the way to the host, one for the question.
+        for mut stream in listener.incoming().flatten().take(2) {
+            let mut greeting = rustls::ServerConnection::new(std::sync::Arc::clone(&config)).expect("TLS");
+            drop(greeting.complete_io(&mut stream));
+        }
+    });
+}
+
+#[test]
+fn a_certificate_of_another_name_or_time_and_a_name_without_an_address_are_told_apart() {
+    let counter = Counter::with_gateway();
+    let _papers = papers(&counter);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority =
+        rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().expect("a key")).expect("a root");
+    counter.write("ca.pem", &authority.pem());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let here = format!("https://{}", listener.local_addr().expect("an address"));
+    counter.replace(&format!("http://{}", counter.sim().http()), &here);
+    counter.replace("[gateway.v2]", "ca_file = \"ca.pem\"\n[gateway.v2]\nclient_cert_file = \"apiclient_cert.pem\"\nclient_key_file = \"apiclient_key.pem\"");
+    let cases: [(&str, (i32, i32), &str, &str); 4] = [
+        ("apihk.mch.weixin.qq.com", (2020, 2090), "another host's", "getent hosts"),
+        ("127.0.0.1", (2020, 2021), "has expired, if this clock is right", "a proxy or another server"),
+        ("127.0.0.1", (2088, 2090), "is not valid yet, if this clock is right", "timedatectl"),
+        // The same with nothing wrong: whoever greets so is let in, and then says nothing.
+        ("127.0.0.1", (2020, 2090), "the connection failed", "firewall"),
+    ];
+    for (name, (from, until), text, fix) in cases {
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        greet(&listener, &params.signed_by(&key, &authority).expect("a certificate"), &key);
+        let told = counter.doctor(&["--quick"]);
+        told.fails("host", text, fix, 69).says("keys", "failure", "not proven", "");
+        told.says("clock", "warning", "not compared", "hosts first");
+    }
+    counter.replace(&here, "https://no-such-host.invalid");
+    counter.doctor(&["--quick"]).fails("host", "has no address", "getent hosts no-such-host.invalid", 69);
+}
+
+#[test]
+fn a_folder_the_daemon_may_not_write_in_is_a_failure_with_and_without_a_ledger() {
+    let mut counter = Counter::with_gateway();
+    let root = rustix::process::geteuid().is_root();
+    let somebody = if root { 65534 } else { rustix::process::geteuid().as_raw() };
+    let (books, all) = (counter.path("books"), counter.path(""));
+    let mode = |bits: u32| std::fs::set_permissions(&books, std::fs::Permissions::from_mode(bits)).expect("a mode");
+    std::fs::create_dir(&books).expect("a folder");
+    counter.replace("\"ledger.sqlite\"", "\"books/ledger.sqlite\"");
+    // What the daemon's user has is its own; root may do everything, so the doctor is that user here.
+    let own = || {
+        if root {
+            let given = Command::new("chown").arg("-R").arg(somebody.to_string()).arg(&all).status().expect("chown");
+            assert!(given.success());
+        }
+    };
+    own();
+    mode(0o500);
+    let told = counter.doctor_as(somebody, &["--offline"]);
+    let fix = format!("chmod 700 {}", books.display());
+    told.fails("ledger", "cannot be made", &fix, 77).fails("flush", "no sale is possible", &fix, 77);
+    mode(0o700);
+    counter
+        .doctor_as(somebody, &["--offline"])
+        .exits(0)
+        .ok("ledger", "is made when the daemon first starts")
+        .ok("flush", "at worst");
+    // Not there yet, and what is above it is closed.
+    counter.replace("books/ledger.sqlite", "books/new/ledger.sqlite");
+    counter.doctor_as(somebody, &["--offline"]).exits(0).ok("ledger", "is made when the daemon first starts");
+    mode(0o500);
+    counter.doctor_as(somebody, &["--offline"]).fails("ledger", "cannot be made", "install -d -m 700", 77);
+    mode(0o700);
+    counter.replace("books/new/ledger.sqlite", "books/ledger.sqlite");
+    counter.open();
+    counter.kill_daemon();
+    own();
+    counter.doctor_as(somebody, &["--offline"]).exits(0).ok("flush", "at worst");
+    mode(0o500);
+    counter.doctor_as(somebody, &["--offline"]).fails("flush", "may not write in", &fix, 77);
+    if root {
+        // Root looks for the user the unit names.
+        let unit = |user: &str| {
+            let text = format!("#!/bin/sh\nprintf 'LoadState=loaded\\nActiveState=active\\nUser={user}\\n'\n");
+            counter.write("systemctl", &text);
+            let program = counter.path("systemctl");
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).expect("a mode");
+            counter.doctor(&["--offline", "--systemctl", &program.display().to_string()])
+        };
+        unit("nobody").fails("flush", "user nobody runs the daemon", &fix, 77);
+        mode(0o700);
+        unit("nobody").ok("flush", "at worst").exits(0);
+        unit("daemon").fails("flush", "user daemon runs the daemon", "chown -R daemon", 77);
+    }
+}
+
+#[test]
+fn a_clock_behind_the_ledger_makes_nothing_younger_than_nothing() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    counter.sim().add(Rule::always(Op::Query, Arrival::HangRequest));
+    counter.sim().add(Rule::once(Op::Pay, Deed::ErrCode { code: "SYSTEMERROR".into(), does: true, recall: false }));
+    let sale = format!(r#"{{"client_ref":"R-1","amount":8800,"auth_code":"{CODE}"}}"#);
+    assert_eq!(counter.api().post("/v1/payments", &sale).status, 201);
+    counter.kill_daemon();
+    let ledger = rusqlite::Connection::open(counter.path("ledger.sqlite")).expect("a ledger");
+    ledger.execute("UPDATE payments SET created_at = created_at + 40 * 365 * 86400000", []).expect("a later one");
+    drop(ledger);
+    let told = counter.doctor(&["--offline", "--quick"]);
+    told.says("open payments", "warning", "which this clock has not reached: it is behind", "shroff resolve");
+    assert!(!told.0.to_string().contains("minutes old"), "{:#}", told.0);
 }
 
 #[test]
