@@ -280,7 +280,11 @@ fn v3(r: &mut Reader<'_>, secrets: &Secrets<'_>) -> Option<V3> {
     let api_key = api_key.and_then(|file| {
         let key = secrets.secret(&file).and_then(|key| {
             let expected = "a v3 API key: exactly 32 characters";
-            if key.expose().len() == API_KEY_LENGTH { Ok(key) } else { Err(FileError::Content { name: file, expected }) }
+            if key.expose().len() == API_KEY_LENGTH {
+                Ok(key)
+            } else {
+                Err(FileError::Content { name: file, expected })
+            }
         });
         r.content_of("api_key_file", key)
     });

@@ -22,7 +22,9 @@ use std::path::{Path, PathBuf};
 pub use checked::{Api, Refund, Tcp, Terminal};
 pub use devices::{Display, DisplayKind, Scanner};
 pub use error::{ConfigError, ConfigErrors, Problem};
-pub use gateway::{API_KEY_LENGTH, BaseUrl, ClientIdentity, Gateway, GatewayApi, PlatformKey, SignType, TerminalIp, V2, V3};
+pub use gateway::{
+    API_KEY_LENGTH, BaseUrl, ClientIdentity, Gateway, GatewayApi, PlatformKey, SignType, TerminalIp, V2, V3,
+};
 pub use keys::{KEYS, Key};
 pub use local::{Counter, Local};
 pub use notify::{Notify, NotifyUrl};

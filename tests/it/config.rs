@@ -88,7 +88,11 @@ fn the_example_is_a_configuration_and_so_is_everything_it_offers() {
 fn a_v2_key_is_32_letters_and_digits_and_nothing_else() {
     let shop = Shop::new();
     let lengths = [1, 8, 10, 31, 33, 64].map(|length| "a1".repeat(length).split_off(length));
-    for key in lengths.iter().map(String::as_str).chain(["mock-v2-secret-key-0123456789abc", "192006250b4c09247ec02edce69f6a2 "]) {
+    for key in lengths
+        .iter()
+        .map(String::as_str)
+        .chain(["mock-v2-secret-key-0123456789abc", "192006250b4c09247ec02edce69f6a2 "])
+    {
         shop.write("v2.key", key, 0o600);
         shop.refuses(SMALLEST, &["gateway.v2.key_file", "32 letters and digits, and nothing else"]);
     }
