@@ -193,6 +193,34 @@ fn a_refund_around_midnight_is_carried_over_or_found_with_the_other_day() {
     assert!(both.out.contains("\"agreed\": 3") && !both.out.contains("carried_over"), "{both:?}");
 }
 
+/// Two sales and their refunds of 2 March, as WeChat lists them.
+fn refunded(shop: &mut Shop) -> Vec<Move> {
+    let mut rows = Vec::new();
+    for (order, amount) in [("T01K7Q2M90100000002", 1000), ("T01K7Q2M90100000005", 2000)] {
+        let payment = shop.sell(amount, Course::Paid);
+        let number = shop.refund(&payment, &format!("back-{amount}"), None, Back::Refunded);
+        rows.push(listed("SUCCESS", "2026-03-02 23:50:05", order, "", amount));
+        rows.push(listed("REFUND", "2026-03-02 23:50:06", order, &number, amount));
+    }
+    rows
+}
+
+#[test]
+fn a_statement_of_refunds_is_of_the_day_they_were_accepted_and_not_of_the_day_they_arrived() {
+    let counter = Counter::new();
+    let mut shop = late_shop();
+    let rows = refunded(&mut shop);
+    counter.write("back.csv", &statement(Style::Refund29, &rows));
+    counter.write("paid.csv", &statement(Style::Success20, &rows));
+    let ledger = shop.path().display().to_string();
+    let [back, paid] = ["back.csv", "paid.csv"].map(|name| counter.path(name).display().to_string());
+    let run = |more: &[&str]| counter.shroff(&[&["reconcile", "--ledger", &ledger][..], more].concat());
+    run(&[&back]).exits(0).prints("fine: 2026-03-02: nothing differs; 2 movements agree");
+    run(&[&back, "--day", "2026-03-02"]).exits(0).prints("2 movements agree");
+    run(&[&paid, &back]).exits(0).prints("fine: 2026-03-02: nothing differs; 4 movements agree");
+    run(&[&back, "--day", "2030-01-01"]).exits(65).tells("no row of the statements is of 2030-01-01");
+}
+
 #[test]
 fn a_refund_nobody_answered_until_the_next_day_is_looked_for_on_the_day_it_was_asked_for() {
     let counter = Counter::new();
