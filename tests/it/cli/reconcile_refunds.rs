@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use shroff::ledger::Reader;
 use shroff::sim::book::{RefundPlan, RefundRequest, Rules};
 use shroff::words::{Day, WallTime};
 
@@ -219,6 +220,36 @@ fn a_statement_of_refunds_is_of_the_day_they_were_accepted_and_not_of_the_day_th
     run(&[&back, "--day", "2026-03-02"]).exits(0).prints("2 movements agree");
     run(&[&paid, &back]).exits(0).prints("fine: 2026-03-02: nothing differs; 4 movements agree");
     run(&[&back, "--day", "2030-01-01"]).exits(65).tells("no row of the statements is of 2030-01-01");
+}
+
+#[test]
+fn a_statement_of_which_nothing_agrees_is_not_fine_however_well_it_is_explained() {
+    let counter = Counter::new();
+    let mut shop = late_shop();
+    let mut rows = refunded(&mut shop);
+    shop.close();
+    let (ledger, file) = (shop.path().display().to_string(), counter.path("a.csv").display().to_string());
+    let run = |more: &[&str]| counter.shroff(&[&["reconcile", &file, "--ledger", &ledger][..], more].concat());
+    // The ledger knows every one of them, on the day before.
+    for row in &mut rows {
+        row.at = row.at.replace("2026-03-02 23:50", "2026-03-03 12:50");
+    }
+    counter.write("a.csv", &statement(Style::All27, &rows));
+    let ended = run(&[]).exits(1).prints("not fine: 2026-03-03: 1 to look at; 0 movements agree");
+    ended.prints("nothing agrees").prints("carried over").prints("none of the 4 movements").prints("compare");
+    let ended = run(&["--json"]).exits(1);
+    assert_eq!(kinds(&ended), [("nothing_agrees".to_owned(), 0)]);
+    assert!(ended.out.contains("\"fine\": false"), "{ended:?}");
+    run(&["--csv"]).exits(1).prints("look,nothing_agrees,");
+    let day: Day = "2026-03-03".parse().expect("a day");
+    let kept = Reader::open(&shop.path()).expect("opens").reconciled(day).expect("reads").expect("kept").kept;
+    assert_eq!((kept.look, kept.explained, kept.agreed), (1, 4, 0));
+    // One that agrees, and the rest is what it was: explained.
+    rows[0].at = "2026-03-02 23:50:05".to_owned();
+    counter.write("b.csv", &statement(Style::All27, &rows[..1]));
+    counter.write("a.csv", &statement(Style::All27, &rows[1..]));
+    let other = counter.path("b.csv").display().to_string();
+    assert!(!run(&[&other, "--json"]).out.contains("nothing_agrees"));
 }
 
 #[test]
