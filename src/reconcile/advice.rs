@@ -306,8 +306,16 @@ pub(super) fn nothing_agrees(count: u64) -> Advice {
     )
 }
 
-/// A line of the statement that says nothing.
+/// A line of the statement that says nothing, or stands where nothing may.
 pub(super) fn unreadable(fault: &Fault) -> Advice {
+    if *fault == Fault::AfterSummary {
+        return (
+            "the line comes after the summary, where WeChat writes nothing: something was added, or two files were put \
+             together"
+                .to_owned(),
+            "download the statement again; give several statements one by one".to_owned(),
+        );
+    }
     (
         format!("the line could not be used: {fault}"),
         "download the statement again; look at this line yourself".to_owned(),

@@ -181,6 +181,7 @@ fn days(files: &[StatementFile], own: &[Option<Day>]) -> Result<Days, BadData> {
 fn refuse(file: &StatementFile, wholeness: &Wholeness, whole: &Part) -> Result<(), BadData> {
     let mut why = match wholeness {
         Wholeness::Whole => return Ok(()),
+        Wholeness::GoesOn => "its summary is not its end".to_owned(),
         Wholeness::NoSummary => "its last lines, the summary, are missing".to_owned(),
         Wholeness::Altered(wrong) => {
             let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();

@@ -207,6 +207,22 @@ fn a_statement_that_is_not_whole_is_refused_unless_it_is_wanted() {
 }
 
 #[test]
+fn a_line_behind_the_summary_is_named_and_the_summary_is_not_called_missing() {
+    let chain = Chain::new();
+    let text = statement(Style::All27, &chain.rows);
+    let row = text.lines().nth(1).expect("a row").to_owned();
+    chain.counter.write("bill.csv", &format!("{text}{row}\r\n"));
+    let ended = chain.run(&[]).exits(65).tells("line 12: it comes after the summary").tells("do not add up");
+    assert!(!ended.err.contains("are missing") && !ended.err.contains("line 1:"), "{ended:?}");
+    // Every figure is right, and still the end is not where it was.
+    let moved = text.replacen(&format!("{row}\r\n"), "", 1);
+    chain.counter.write("bill.csv", &format!("{moved}{row}\r\n"));
+    let ended = chain.run(&[]).exits(65).tells("its summary is not its end").tells("line 11: it comes after");
+    assert!(!ended.err.contains("add up"), "{ended:?}");
+    chain.run(&["--partial"]).exits(1).prints("8 movements agree").prints("nothing is certain");
+}
+
+#[test]
 fn a_page_is_put_where_nothing_was_and_never_over_what_was_compared() {
     use std::os::unix::fs::PermissionsExt as _;
     let chain = Chain::new();

@@ -148,6 +148,39 @@ fn a_refund_is_of_the_day_it_was_accepted_whatever_else_its_row_says() {
 }
 
 #[test]
+fn what_follows_the_summary_is_told_with_its_line_and_the_summary_is_not_missing() {
+    for style in [Style::All27, Style::Global38] {
+        let text = statement(style, &day());
+        let row = text.lines().nth(1).expect("a row").to_owned();
+        let lines = text.lines().count();
+        // A row more, one that was moved there, and another statement behind it.
+        let (more, moved) = (format!("{text}{row}\r\n{row}\r\n"), text.replacen(&format!("{row}\r\n"), "", 1));
+        let moved = format!("{moved}\r\n{row}\r\n");
+        let again = format!("{text}{text}");
+        for (spoilt, at) in [(more, lines + 1), (moved, lines + 1), (again, lines + 1)] {
+            let (layout, part, _) = read(spoilt.as_bytes()).expect("a statement");
+            let told: Vec<(usize, &Fault)> =
+                part.bad.iter().map(|(line, fault)| (usize::try_from(*line).expect("small") + 1, fault)).collect();
+            assert_eq!(told.first(), Some(&(at, &Fault::AfterSummary)), "{style:?} {spoilt}");
+            let whole = part.wholeness(&layout);
+            assert!(whole != Wholeness::Whole && whole != Wholeness::NoSummary, "{style:?} {whole:?} {spoilt}");
+        }
+    }
+    // The same where the summary ends one part, and rows are the next.
+    let text = statement(Style::All27, &day());
+    let mut input = text.as_bytes();
+    let layout = Layout::read(&mut input).expect("a layout");
+    let mut part = Part::read(&layout, &mut &input[..], |_, _| ()).expect("reads");
+    let row = format!(
+        "{}\r\n",
+        input.split(|byte| *byte == b'\n').next().map(String::from_utf8_lossy).expect("a row").trim()
+    );
+    part.join(&Part::read(&layout, &mut row.as_bytes(), |_, _| ()).expect("reads"));
+    assert_eq!(part.bad, [(8, Fault::AfterSummary)]);
+    assert!(matches!(part.wholeness(&layout), Wholeness::Altered(_)), "{:?}", part.wholeness(&layout));
+}
+
+#[test]
 fn yen_are_not_hundredths_and_currencies_stay_apart() {
     let yen = Move { currency: "JPY", ..sale(1, 1200) };
     let text = statement(Style::All27, &[yen, sale(2, 1200)]);
