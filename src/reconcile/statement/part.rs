@@ -169,6 +169,12 @@ impl Part {
         }
     }
 
+    /// Whether lines were there and not one can be used, as after a spreadsheet has saved the file.
+    #[must_use]
+    pub fn is_useless(&self, layout: &Layout) -> bool {
+        self.days.is_empty() && self.bad_count > 0 && self.wholeness(layout) != Wholeness::Whole
+    }
+
     /// The day most rows are of; the earlier of two with as many. A statement without rows does not say.
     #[must_use]
     pub fn own_day(&self) -> Option<Day> {

@@ -222,6 +222,32 @@ fn a_line_behind_the_summary_is_named_and_the_summary_is_not_called_missing() {
     chain.run(&["--partial"]).exits(1).prints("8 movements agree").prints("nothing is certain");
 }
 
+/// Spreadsheets take the backticks away, or put every field into quotes.
+#[test]
+fn a_statement_that_a_spreadsheet_saved_is_said_to_be_one() {
+    let chain = Chain::new();
+    let text = statement(Style::All27, &chain.rows);
+    for (spoilt, why) in [
+        (text.replace('`', ""), "line 2: it is neither a row nor the summary"),
+        (text.replace("`20", "20"), "line 2: it is neither a row nor the summary"),
+        (text.replace(",`", "\t`"), "line 2: it has 1 fields, the header has 27"),
+    ] {
+        chain.counter.write("bill.csv", &spoilt);
+        for more in [&[][..], &["--day", DAY], &["--partial"], &["--partial", "--day", DAY]] {
+            let ended = chain
+                .run(more)
+                .exits(65)
+                .tells("not one line of it can be used")
+                .tells(why)
+                .tells("as it was downloaded");
+            assert!(!ended.err.contains("name it with --day") && !ended.err.contains("line 7"), "{ended:?}");
+        }
+    }
+    // One without rows says so, and has no line that could not be used.
+    chain.counter.write("bill.csv", &statement(Style::All27, &[]));
+    chain.run(&[]).exits(65).tells("has no row that tells its day");
+}
+
 #[test]
 fn a_page_is_put_where_nothing_was_and_never_over_what_was_compared() {
     use std::os::unix::fs::PermissionsExt as _;
