@@ -35,6 +35,12 @@ async function signedIn(shop, options = {}) {
   return page;
 }
 
+/// Signs in where a session has ended.
+async function signInAgain(page, shop) {
+  await page.fill("#code", shop.shroff("cashier").trim().split("=")[1]);
+  await page.keyboard.press("Enter");
+}
+
 const stage = (page, state) => page.waitForSelector(`#stage[data-state="${state}"]:not([hidden])`, { timeout: 60_000 });
 const idle = (page) => page.waitForSelector(".till:not([hidden])");
 const reads = (page, selector, text) => page.waitForFunction(
@@ -332,6 +338,62 @@ test("a refund, by the cashier, by the supervisor, and never twice", () => shopO
   await reads(page, ".journal td", "paid");
   assert.deepEqual(await axe(page), []);
   assert.deepEqual(complaints(page), []);
+}));
+
+test("a refund without an answer keeps its name, whatever is refused afterwards", () => shopOf({ config: BOSS }, async (shop) => {
+  const page = await signedIn(shop);
+  await sell(page, shop, "300");
+  await page.click("#details");
+  const given = async () => (await shop.api("GET", `/v1/payments/${(await all(shop))[0].ref}/refunds`)).json.refunds.map((it) => it.amount);
+  let away = true;
+  await page.route("**/refunds*/**", (route) => (away ? route.abort() : route.continue()));
+  await page.route("**/refunds", async (route) => {
+    if (route.request().method() !== "POST" || !away) return route.continue();
+    // It arrives, and the answer does not; a refusal does.
+    const answer = await route.fetch();
+    return answer.ok() ? route.abort() : route.fulfill({ response: answer });
+  });
+  const ask = async (amount, token) => {
+    await page.fill("#refund-amount", amount);
+    await page.fill("#refund-reason", "wrong dish");
+    if (token) await page.fill("#refund-token", token);
+    await page.click("#refund-go");
+  };
+  const wrong = "not-the-token-of-anybody-at-all-1234";
+  await page.click("#refund");
+  await ask("100", shop.supervisor);
+  await reads(page, "dialog .fault", "not known whether");
+  await ask("100", wrong);
+  await reads(page, "dialog .fault", "may have been taken in");
+  assert.doesNotMatch(await page.textContent("dialog .fault"), /Nothing was given back/);
+  away = false;
+  await ask("100", wrong);
+  await reads(page, ".detail .fault", "HKD\u00a0100.00 that was asked for before was taken in");
+  assert.deepEqual(await given(), [10_000]);
+  // What was never sent before is known not to be given back.
+  await page.click("#refund");
+  await ask("60", wrong);
+  await reads(page, "dialog .fault", "Nothing was given back");
+  away = true;
+  await ask("60", shop.supervisor);
+  await reads(page, "dialog .fault", "not known whether");
+  // Loaded anew, and signed in anew, it is asked about before another is begun.
+  away = false;
+  await page.reload();
+  await page.click("#refund");
+  await reads(page, ".detail .fault", "HKD\u00a060.00 that was asked for before was taken in");
+  await page.click("#refund");
+  away = true;
+  await ask("20");
+  await reads(page, "dialog .fault", "not known whether");
+  await shop.api("POST", "/v1/logout", undefined, await page.evaluate(() => localStorage.getItem("shroff.session")));
+  await page.evaluate(() => document.querySelector("#refund-go")?.click());
+  await page.waitForSelector("#code");
+  away = false;
+  await signInAgain(page, shop);
+  await page.click("#refund");
+  await reads(page, ".detail .fault", "HKD\u00a020.00 that was asked for before was taken in");
+  assert.deepEqual(await given(), [10_000, 6000, 2000]);
 }));
 
 test("what needs somebody cannot be overlooked, until somebody has seen to it", () => shopOf({}, async (shop) => {

@@ -9,7 +9,7 @@ use crate::words::Language;
 
 /// Every text of the page's own.
 #[rustfmt::skip]
-pub const PAGE: [&str; 190] = [
+pub const PAGE: [&str; 193] = [
     "nav-sell", "nav-payments", "nav-attention", "nav-close", "menu", "menu-pages", "language", "lane", "lane-of",
     "terminal-of", "done", "back", "yes", "no", "day", "times-note", "loading", "your-name", "your-name-help",
     "sign-out", "login-title", "login-help", "login-label", "login-button", "not-connected", "not-connected-help",
@@ -25,7 +25,8 @@ pub const PAGE: [&str; 190] = [
     "none-today", "none-found", "more", "facts", "when", "operator", "description", "attach", "refunded", "ref",
     "client-ref", "acked", "ack", "refunds", "attempts", "attempt", "because", "paid-at", "payer", "transaction",
     "out-trade-no", "out-refund-no", "refunded-at", "supervised", "journal", "event", "state", "money", "more-facts",
-    "refund", "refund-title", "refund-go", "refund-left", "refund-lost", "refund-under-way", "refund-state-requested",
+    "refund", "refund-title", "refund-go", "refund-left", "refund-lost", "refund-nothing", "refund-open",
+    "refund-before", "refund-under-way", "refund-state-requested",
     "refund-state-processing", "refund-state-refunded", "refund-state-failed", "refund-state-needs_attention",
     "reason", "reason-needed", "reason-returned", "reason-wrong", "reason-twice", "supervisor-token",
     "supervisor-help", "supervisor-needed", "supervisor-wrong", "attention-none", "ack-paid", "ack-seen",
