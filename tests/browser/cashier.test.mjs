@@ -146,6 +146,42 @@ test("a whole sale driven by the keyboard, with a refused card in between", () =
   assert.deepEqual(complaints(page), []);
 }));
 
+test("a comma makes no other amount of the digits around it", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  const typed = async (keys, shown, charge) => {
+    await page.keyboard.press("Escape");
+    await page.keyboard.type(keys);
+    assert.deepEqual([await page.textContent("#entry"), await page.textContent("#charge")], [shown, charge]);
+    assert.equal(await page.isDisabled("#charge"), charge === "Take payment", keys);
+  };
+  await typed("1,234.5", "1,234.5", "Take HKD\u00a01,234.50");
+  for (const keys of ["1,50", "12345,678", "1,2345", ",50", "1,,000", "1,50.25"]) await typed(keys, keys, "Take payment");
+  await reads(page, ".till .fault", "Write it like 1,234.50");
+  await page.keyboard.press("Enter");
+  await reads(page, ".till .fault", "a comma only between thousands");
+  assert.deepEqual(await all(shop), []);
+  // The number pad's decimal key means the point, whatever it writes; an input method's sign means what is on the key.
+  const key = (code, key) => page.evaluate(([code, key]) => document.body.dispatchEvent(new KeyboardEvent("keydown", { code, key, bubbles: true, cancelable: true })), [code, key]);
+  for (const [code, sign, shown] of [["NumpadDecimal", ",", "1.50"], ["NumpadComma", ".", "1,50"], ["Comma", "，", "1,50"], ["Comma", "Process", "1,50"], ["Period", "Process", "1.50"]]) {
+    await page.keyboard.press("Escape");
+    await page.keyboard.type("1");
+    await key(code, sign);
+    await page.keyboard.type("50");
+    assert.equal(await page.textContent("#entry"), shown, `${code} ${sign}`);
+  }
+  await page.keyboard.press("Escape");
+  await sell(page, shop, "1,200");
+  assert.equal((await all(shop))[0].amount, 120_000);
+  await page.click("#details");
+  await page.click("#refund");
+  for (const [text, reading] of [["1,50", null], ["1,150", "1,150.00"], ["1150", "1,150.00"], ["1,1", null], ["1 50", null], ["1.505", null], ["1.5", "1.50"]]) {
+    await page.fill("#refund-amount", text);
+    assert.equal(await page.textContent("#refund-go"), reading ? `Give back HKD\u00a0${reading}` : "Refund", text);
+    assert.equal(await page.isDisabled("#refund-go"), !reading, text);
+    assert.equal(await page.textContent("#refund-unclear"), reading ? "" : "This amount is not clear. Write it like 1,234.50: a comma only between thousands.", text);
+  }
+}));
+
 test("a currency without decimals has no point", () => shopOf({ currency: "JPY", scanners: [] }, async (shop) => {
   const page = await signedIn(shop);
   assert.equal(await page.locator(".keypad button").count(), 11);

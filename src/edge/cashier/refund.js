@@ -3,7 +3,7 @@
 
 import { Lost, get, post } from "./api.js";
 import { dialog, el, say } from "./dom.js";
-import { decimals, digits, form, parse } from "./money.js";
+import { decimals, digits, example, form, parse } from "./money.js";
 import { draw, explain, look, memory, operator, shop } from "./shop.js";
 import { t } from "./texts.js";
 
@@ -29,10 +29,11 @@ export async function openRefund(payment, left, done) {
   }
   const amount = el("input", {
     id: "refund-amount", type: "text", inputmode: decimals(currency) ? "decimal" : "numeric", autocomplete: "off", required: true,
-    maxlength: "16", value: digits(kept?.amount ?? left, currency).replaceAll(",", ""), "aria-describedby": "refund-left", oninput: () => paint(),
+    maxlength: "16", value: digits(kept?.amount ?? left, currency).replaceAll(",", ""), "aria-describedby": "refund-left refund-unclear", oninput: () => paint(),
   });
   const reason = el("input", { id: "refund-reason", type: "text", autocomplete: "off", required: true, maxlength: String(REASON_MAX), value: kept?.reason ?? "" });
   const token = el("input", { id: "refund-token", type: "password", autocomplete: "new-password", spellcheck: "false", maxlength: "512", "aria-describedby": "refund-token-help" });
+  const unclear = el("p", { class: "fault", role: "alert", id: "refund-unclear" });
   const fault = el("p", { class: "fault", role: "alert" });
   const button = el("button", { type: "submit", class: "danger", id: "refund-go" });
   const boss = el("div", { class: "field", hidden: limit === undefined },
@@ -46,6 +47,7 @@ export async function openRefund(payment, left, done) {
     const fits = value !== null && value > 0 && value <= left;
     button.textContent = fits ? t("refund-go", { amount: form(value, currency) }) : t("refund");
     button.disabled = !fits || busy;
+    say(unclear, value === null && amount.value.trim() ? t("amount-unclear", { amount: example(currency) }) : "");
     amount.setAttribute("aria-invalid", String(!fits));
     token.required = needsBoss();
     boss.hidden = !needsBoss();
@@ -109,7 +111,7 @@ export async function openRefund(payment, left, done) {
   const box = dialog(t("refund-title"),
     el("form", { onsubmit: submit },
       el("div", { class: "field" }, el("label", { for: "refund-amount" }, `${t("amount")} (${currency})`), amount,
-        el("p", { class: "hint", id: "refund-left" }, t("refund-left", { amount: form(left, currency) }))),
+        el("p", { class: "hint", id: "refund-left" }, t("refund-left", { amount: form(left, currency) })), unclear),
       el("div", { class: "field" }, el("label", { for: "refund-reason" }, t("reason")), reason, el("div", { class: "chips" }, reasons)),
       boss, fault,
       el("div", { class: "buttons" }, button, el("button", { type: "button", class: "quiet", onclick: () => box.close() }, t("back")))));

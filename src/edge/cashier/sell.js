@@ -45,7 +45,7 @@ const currency = () => shop.terminal.currency;
 async function charge() {
   if (pending || stage || asking || !shop.connected) return;
   const amount = money.parse(entry, currency());
-  if (!amount) return refuse(t("enter-amount"));
+  if (!amount) return refuse(unclear() || t("enter-amount"));
   if (amount > shop.terminal.amount_max) return refuse(tooLarge());
   const kept = memory.get(`ask-${shop.lane}`);
   // What could still have come of an older one is over: the same amount is another customer's.
@@ -105,6 +105,10 @@ function refuse(text) {
   fault = text;
   redraw();
 }
+
+/// What is wrong with what was typed: a comma that is not between thousands.
+const unclear = () => (entry.includes(",") && money.parse(entry, currency()) === null
+  ? t("amount-unclear", { amount: money.example(currency()) }) : "");
 
 const tooLarge = () => t("too-large", { max: money.form(shop.terminal.amount_max, currency()) });
 
@@ -241,10 +245,13 @@ function press(key) {
     }
     const [whole, part] = entry.split(".");
     if (part !== undefined && part.length + key.length > places) return redraw();
-    if (part === undefined && whole.length + key.length > 12) return redraw();
+    if (part === undefined && whole.replaceAll(",", "").length + key.length > 12) return redraw();
     entry = (entry + key).replace(/^0+(?=\d)/, "");
   } else if (key === ".") {
     if (places && !entry.includes(".")) entry = `${entry || "0"}.`;
+  } else if (key === ",") {
+    // It stays and is judged with the digits around it: left out, it would make another amount of them.
+    if (entry.length < 16) entry += ",";
   } else if (key === "back") {
     entry = entry.slice(0, -1);
     flood = 0;
@@ -263,11 +270,16 @@ function clear() {
 function meant(event) {
   if (event.ctrlKey || event.altKey || event.metaKey) return null;
   const numbered = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
-  if ((event.key === "Process" || event.isComposing) && numbered && !event.shiftKey) return numbered[1];
-  if (event.code === "NumpadDecimal") return ".";
+  if ((event.key === "Process" || event.isComposing) && !event.shiftKey) {
+    const sign = numbered?.[1] ?? { Period: ".", Comma: "," }[event.code];
+    if (sign) return sign;
+  }
   const key = event.key.normalize("NFKC");
-  if (/^[\d.]$/.test(key)) return key;
-  return { "。": ".", Backspace: "back", Delete: "clear", Escape: "clear", Enter: "enter" }[key] ?? null;
+  // A number pad has one key for the decimals, and it writes a comma where people do; Brazil's has another for thousands.
+  if (event.code === "NumpadDecimal" && key !== "Delete") return ".";
+  if (event.code === "NumpadComma") return ",";
+  if (/^[\d.,]$/.test(key)) return key;
+  return { "。": ".", "、": ",", Backspace: "back", Delete: "clear", Escape: "clear", Enter: "enter" }[key] ?? null;
 }
 
 /// Keys that reach no other element. Enter on a button is the button's own.
@@ -353,8 +365,9 @@ function paintKeypad() {
   say(parts.digits, entry ? money.echo(entry) : money.digits(0, currency()));
   parts.digits.classList.toggle("empty", !entry);
   parts.digits.classList.toggle("long", entry.length > 8);
-  say(parts.fault, over ? tooLarge() : fault);
-  say(parts.hint, over || fault ? "" : t(entry ? "hint-charge" : "hint-type"));
+  const wrong = over ? tooLarge() : fault || unclear();
+  say(parts.fault, wrong);
+  say(parts.hint, wrong ? "" : t(entry ? "hint-charge" : "hint-type"));
   const ready = Boolean(amount) && !over;
   say(parts.charge, pending || asking ? t("sending") : ready ? t("charge", { amount: money.form(amount, currency()) }) : t("charge-empty"));
   parts.charge.disabled = !ready || Boolean(pending) || asking || !shop.connected;

@@ -164,6 +164,7 @@ page-charge = Take { $amount }
 page-charge-empty = Take payment
 page-sending = One moment
 page-enter-amount = Enter an amount first.
+page-amount-unclear = This amount is not clear. Write it like { $amount }: a comma only between thousands.
 page-too-large = At most { $max } can be taken at once. Check the amount.
 page-asking-again = No answer yet. It is asked again; the customer is never charged twice.
 page-not-accepted = The last payment did not reach the terminal, and nothing was taken. Press again to take it.

@@ -163,6 +163,7 @@ page-charge = 收款 { $amount }
 page-charge-empty = 收款
 page-sending = 请稍候
 page-enter-amount = 请先输入金额。
+page-amount-unclear = 金额不清楚。请写成 { $amount } 的样子：逗号只能分隔千位。
 page-too-large = 单笔最多 { $max }，请核对金额。
 page-asking-again = 尚未收到答复，正在重试；不会向顾客重复收款。
 page-not-accepted = 上一笔收款没有送达终端，没有扣款。如需收款，请再按一次。

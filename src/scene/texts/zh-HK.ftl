@@ -163,6 +163,7 @@ page-charge = 收款 { $amount }
 page-charge-empty = 收款
 page-sending = 請稍候
 page-enter-amount = 請先輸入金額。
+page-amount-unclear = 金額不清楚。請寫成 { $amount } 的樣子：逗號只可分隔千位。
 page-too-large = 單筆最多 { $max }，請核對金額。
 page-asking-again = 尚未收到回覆，正在重試；不會向顧客重複收款。
 page-not-accepted = 上一筆收款沒有送達終端機，沒有扣款。如需收款，請再按一次。
