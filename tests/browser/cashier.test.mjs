@@ -283,6 +283,118 @@ test("a lost answer's name is not the next customer's, shown or old", () => shop
   await sell(3);
 }));
 
+/// Presses for `amount`: it arrives, and then the terminal is away for this page. `back()` ends that, `posts` are the names
+/// that were sent.
+async function pressAndLose(page, shop, amount) {
+  let away = false;
+  const posts = [];
+  await page.route("**/v1/**", async (route) => {
+    const request = route.request();
+    const sale = request.method() === "POST" && request.url().endsWith("/v1/payments");
+    if (sale) posts.push(JSON.parse(request.postData()).client_ref);
+    if (away) return route.abort();
+    if (!sale || posts.length > 1) return route.continue();
+    away = true;
+    await route.fetch();
+    return route.abort();
+  });
+  await page.keyboard.type(amount);
+  await page.keyboard.press("Enter");
+  await until("it arrived", async () => (await all(shop))[0]?.amount === Number(amount) * 100);
+  return { posts, back: () => { away = false; } };
+}
+const paid = (shop) => until("it is paid", async () => (await all(shop))[0].state === "paid");
+
+test("what was paid while its answer was lost is an earlier sale, and never the next customer's", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  const { posts, back } = await pressAndLose(page, shop, "88");
+  shop.scan(code());
+  await paid(shop);
+  // The page gives up: nobody can still be standing there.
+  await page.waitForFunction(() => !document.querySelector("#charge").classList.contains("busy"), null, { timeout: 60_000 });
+  back();
+  await stage(page, "paid");
+  const title = () => page.textContent("#stage-title");
+  assert.equal(await title(), "An earlier sale was paid");
+  const [{ created_at }] = await all(shop);
+  const begun = new Date(Date.parse(created_at) + 8 * 3600_000).toISOString().slice(11, 16);
+  await reads(page, ".text", `It was begun at ${begun}. Hand over the goods only if it is`);
+  assert.equal(await page.getAttribute("#stage", "data-look"), "help");
+  await glance(page);
+  await page.keyboard.press("Enter");
+  assert.ok(await page.isVisible("#stage"), "whose it was is said by no key that was meant for the amount");
+  await page.reload();
+  await stage(page, "paid");
+  assert.equal(await title(), "An earlier sale was paid", "loaded anew, it is what it was");
+  assert.deepEqual(await axe(page), []);
+  await glance(page);
+  await page.click("#other");
+  await idle(page);
+  assert.equal((await all(shop))[0].acked, false, "another customer's stays among what needs somebody");
+  await page.keyboard.type("88\n");
+  await stage(page, "armed");
+  assert.equal((await all(shop)).length, 2);
+  assert.equal(new Set(posts).size, 2, "the next customer's has a name of its own");
+  assert.equal(await title(), "Waiting for the code");
+  shop.scan(code());
+  await stage(page, "paid");
+  assert.equal(await title(), "Paid");
+  assert.deepEqual(complaints(page), []);
+}));
+
+test("a press that finds an earlier sale says so, and takes the customer's own", () => shopOf({}, async (shop) => {
+  const [gone, other] = [await shop.sell(8800), await shop.cancel({ ref: (await all(shop))[0].ref }).then(() => shop.sell(8800, { auth_code: code() }))];
+  await paid(shop);
+  const page = await signedIn(shop);
+  await idle(page);
+  // What stays in the tab's memory when an answer was lost, and nothing has moved since.
+  const note = ({ client_ref }) => page.evaluate((it) => sessionStorage.setItem("shroff.ask-1", JSON.stringify(it)),
+    { client_ref, amount: 8800, lane: "1", currency: "HKD", began: Date.now() });
+  await note(gone);
+  await page.keyboard.type("88\n");
+  await stage(page, "armed");
+  assert.equal((await all(shop)).length, 3, "one that ended and took nothing is nobody's");
+  assert.equal(await page.textContent(".names"), "");
+  await page.keyboard.press("Escape");
+  await stage(page, "canceled");
+  await next(page);
+  await until("it is put away", async () => (await all(shop))[0].acked);
+  await page.reload();
+  await idle(page);
+  await note(other);
+  await page.keyboard.type("50\n");
+  await reads(page, "#stage-title", "An earlier sale was paid");
+  assert.deepEqual([await page.textContent(".total"), await page.textContent("#other")], ["HKD\u00a088.00", "No: take HKD\u00a050.00 now"]);
+  await next(page);
+  assert.deepEqual([await page.textContent("#entry"), (await all(shop)).length], ["0.00", 3]);
+  await note(other);
+  await page.keyboard.type("88\n");
+  await reads(page, "#stage-title", "An earlier sale was paid");
+  await glance(page);
+  await page.click("#other");
+  await stage(page, "armed");
+  const [mine, ...before] = await all(shop);
+  assert.deepEqual([mine.amount, before.length], [8800, 3]);
+  assert.ok(!before.some((it) => it.client_ref === mine.client_ref));
+  shop.scan(code());
+  await reads(page, "#stage-title", "Paid");
+  assert.deepEqual(complaints(page), []);
+}));
+
+test("what a session's end refuses is not forgotten", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  const { back } = await pressAndLose(page, shop, "88");
+  shop.scan(code());
+  await paid(shop);
+  await shop.api("POST", "/v1/logout", undefined, await page.evaluate(() => localStorage.getItem("shroff.session")));
+  back();
+  await page.waitForSelector("#code");
+  assert.notEqual(await page.evaluate(() => sessionStorage.getItem("shroff.ask-1")), null);
+  await signInAgain(page, shop);
+  await reads(page, "#stage-title", "An earlier sale was paid");
+  assert.equal((await all(shop)).length, 1);
+}));
+
 test("cancelling is at once before a code, and asks back after it", () => shopOf({}, async (shop) => {
   const page = await signedIn(shop);
   await page.keyboard.type("5\n");
@@ -634,6 +746,9 @@ test("every state in every language fits on every screen", () => shopOf({ config
   await page.waitForSelector(".alarm:not([hidden])");
   await sell(page, shop, "1234.5");
   await look("paid");
+  await page.evaluate((ref) => sessionStorage.setItem("shroff.earlier-1", JSON.stringify(ref)), (await all(shop))[0].ref);
+  await page.waitForSelector('#stage[data-look="help"]');
+  await look("earlier");
   await page.evaluate(() => document.querySelector("#details").click());
   await page.waitForSelector("#refund");
   await look("detail", { whole: false });

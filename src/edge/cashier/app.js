@@ -62,7 +62,7 @@ async function open() {
     }
   }
   build();
-  await sell.recover().catch(() => {});
+  await sell.recover(true).catch(() => {});
   route(false);
 }
 

@@ -9,12 +9,13 @@ use crate::words::Language;
 
 /// Every text of the page's own.
 #[rustfmt::skip]
-pub const PAGE: [&str; 194] = [
+pub const PAGE: [&str; 200] = [
     "nav-sell", "nav-payments", "nav-attention", "nav-close", "menu", "menu-pages", "language", "lane", "lane-of",
     "terminal-of", "done", "back", "yes", "no", "day", "times-note", "loading", "your-name", "your-name-help",
     "sign-out", "login-title", "login-help", "login-label", "login-button", "not-connected", "not-connected-help",
     "alarm", "amount", "keypad", "key-point", "key-back", "key-clear", "hint-type", "hint-charge", "charge",
-    "charge-empty", "sending", "enter-amount", "amount-unclear", "too-large", "asking-again", "not-accepted", "state-armed",
+    "charge-empty", "sending", "enter-amount", "amount-unclear", "too-large", "asking-again", "not-accepted",
+    "earlier", "earlier-paid", "earlier-whose", "earlier-mine", "earlier-other", "earlier-take", "state-armed",
     "state-again", "state-submitting", "state-customer_paying", "state-verifying", "state-paid",
     "state-partially_refunded", "state-refunded", "state-declined", "state-reversing", "state-reversed",
     "state-canceled", "state-expired", "state-needs_attention", "short-armed", "short-submitting",
