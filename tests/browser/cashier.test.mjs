@@ -395,6 +395,55 @@ test("what a session's end refuses is not forgotten", () => shopOf({}, async (sh
   assert.equal((await all(shop)).length, 1);
 }));
 
+test("a session that ends in mid-sale leaves nothing old on the stage", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  const signOutThere = async () => {
+    await shop.api("POST", "/v1/logout", undefined, await page.evaluate(() => localStorage.getItem("shroff.session")));
+    await page.waitForSelector("#code");
+  };
+  await page.keyboard.type("88\n");
+  await stage(page, "armed");
+  await signOutThere();
+  await signInAgain(page, shop);
+  await stage(page, "armed");
+  shop.scan(code());
+  await stage(page, "paid");
+  await next(page);
+  await page.keyboard.type("89\n");
+  await stage(page, "armed");
+  await signOutThere();
+  shop.scan(code());
+  await paid(shop);
+  await signInAgain(page, shop);
+  await stage(page, "paid");
+  await reads(page, ".total", "HKD\u00a089.00");
+  await next(page);
+  await until("both are put away", async () => (await all(shop)).every((it) => it.acked));
+  assert.equal((await all(shop)).length, 2);
+}));
+
+test("a result that is old when it is first seen is an earlier sale", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  await page.keyboard.type("88\n");
+  await stage(page, "armed");
+  // The page hears nothing until two minutes later.
+  let away = true;
+  await page.route("**/v1/**", async (route) => {
+    if (away) return route.abort();
+    if (!route.request().url().endsWith("/v1/lanes")) return route.continue();
+    const answer = await route.fetch();
+    const json = await answer.json();
+    return route.fulfill({ response: answer, json: { ...json, now: new Date(Date.parse(json.now) + 120_000).toISOString() } });
+  });
+  await page.waitForSelector(".lost:not([hidden])");
+  shop.scan(code());
+  await paid(shop);
+  await page.clock.install({ time: Date.now() + 120_000 });
+  away = false;
+  await stage(page, "paid");
+  await reads(page, "#stage-title", "An earlier sale was paid");
+}));
+
 test("cancelling is at once before a code, and asks back after it", () => shopOf({}, async (shop) => {
   const page = await signedIn(shop);
   await page.keyboard.type("5\n");

@@ -44,6 +44,7 @@ async function start() {
 function signedOut(wrong = "") {
   shop.stop();
   view?.unmount();
+  sell.reset();
   view = null;
   frame = null;
   document.title = t("login-title");
@@ -62,6 +63,8 @@ async function open() {
     }
   }
   build();
+  // An answer that was on its way when the session ended has put nothing on the stage that is followed.
+  sell.reset();
   await sell.recover(true).catch(() => {});
   route(false);
 }

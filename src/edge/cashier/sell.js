@@ -14,6 +14,7 @@ import * as when from "./when.js";
 const INSIST = 30_000; // ms a request is sent again by itself; after that somebody may have given up
 const AGAIN = 1000; // ms between
 const DEADLINE = 120_000; // ms the terminal waits for a code, where nobody says how long (docs/integrators.md)
+const OLD = 60; // s after which a customer who has paid may have gone
 const GLANCE = 800; // ms a result stands before a key can put it away
 const CODE_LIKE = 15; // digits in one go that no amount has: a scanner types
 const SCANNER_REST = 600; // ms after which a scanner has stopped typing
@@ -188,6 +189,16 @@ function gone(error) {
 
 const typed = (minor) => money.digits(minor, currency()).replaceAll(",", "").replace(/\.0+$/, "");
 
+/// Lets go of everything, since the session has ended. What this tab remembers is asked for in the next one.
+export function reset() {
+  following?.abort();
+  stage = null;
+  asking = null;
+  wanted = 0;
+  clear();
+  fault = "";
+}
+
 // ------------------------------------------------------------------------------------------------------ following it
 
 function show(payment) {
@@ -198,6 +209,8 @@ function show(payment) {
     memory.drop(ASKED);
     if (!same) memory.set(EARLIER, payment.ref);
   }
+  // A result that is old when it is first seen may be another customer's than the one who is here now.
+  if (payment.final && !stage?.payment.final && when.since(payment.updated_at) > OLD) memory.set(EARLIER, payment.ref);
   if (!same || stage.payment.state !== payment.state) {
     stage = { payment, since: performance.now(), said: same ? stage.said : "" };
   } else {
