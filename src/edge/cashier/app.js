@@ -200,7 +200,7 @@ function onKey(event) {
   if (tab && !document.querySelector("dialog[open]")) {
     event.preventDefault();
     location.hash = `#/${tab[0]}`;
-  } else if (view === sell && shop.shop.connected) {
+  } else if (view === sell) {
     sell.onKey(event);
   }
 }

@@ -50,7 +50,8 @@ const ASKED = `ask-${shop.lane}`, MINE = `mine-${shop.lane}`, EARLIER = `earlier
 // ---------------------------------------------------------------------------------------------------- asking for it
 
 async function charge() {
-  if (stage || asking || !shop.connected) return;
+  if (stage || asking) return;
+  if (!shop.connected) return refuse(t("not-sent"));
   const amount = money.parse(entry, currency());
   if (!amount) return refuse(unclear() || t("enter-amount"));
   if (amount > shop.terminal.amount_max) return refuse(tooLarge());
@@ -378,6 +379,7 @@ export function onKey(event) {
   if (document.querySelector("dialog[open]") || event.target.closest("input, select, textarea")) return;
   const key = meant(event);
   if (!key || (key === "enter" && event.target.closest("button, a, summary"))) return;
+  if (stage && !shop.connected) return;
   if (stage) {
     // Whose sale it was is said on its button, and by no key that was meant for the amount.
     if (key === "enter" && !event.repeat && !isWhose(stage.payment)) next();

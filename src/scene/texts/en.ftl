@@ -152,6 +152,7 @@ page-login-label = Code
 page-login-button = Sign in
 page-not-connected = Not connected
 page-not-connected-help = The terminal does not answer, and is tried again all the time. What was on the screen before may no longer be true: do not hand over goods because of it.
+page-not-sent = Not connected at that moment, and nothing was sent. Press again.
 page-alarm = Needs somebody: { $count }. Look now
 page-amount = Amount
 page-keypad = Keypad

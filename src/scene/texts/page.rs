@@ -9,10 +9,11 @@ use crate::words::Language;
 
 /// Every text of the page's own.
 #[rustfmt::skip]
-pub const PAGE: [&str; 200] = [
+pub const PAGE: [&str; 201] = [
     "nav-sell", "nav-payments", "nav-attention", "nav-close", "menu", "menu-pages", "language", "lane", "lane-of",
     "terminal-of", "done", "back", "yes", "no", "day", "times-note", "loading", "your-name", "your-name-help",
     "sign-out", "login-title", "login-help", "login-label", "login-button", "not-connected", "not-connected-help",
+    "not-sent",
     "alarm", "amount", "keypad", "key-point", "key-back", "key-clear", "hint-type", "hint-charge", "charge",
     "charge-empty", "sending", "enter-amount", "amount-unclear", "too-large", "asking-again", "not-accepted",
     "earlier", "earlier-paid", "earlier-whose", "earlier-mine", "earlier-other", "earlier-take", "state-armed",

@@ -151,6 +151,7 @@ page-login-label = 代码
 page-login-button = 登录
 page-not-connected = 未连接
 page-not-connected-help = 终端没有响应，正在不断重试。刚才屏幕上的内容可能已经改变，请勿据此交付商品。
+page-not-sent = 当时未连接，没有发送。请再按一次。
 page-alarm = 有待处理事项：{ $count } 项。请立即查看
 page-amount = 金额
 page-keypad = 数字键盘

@@ -151,6 +151,7 @@ page-login-label = 代碼
 page-login-button = 登入
 page-not-connected = 未連線
 page-not-connected-help = 終端機沒有回應，正不斷重試。剛才畫面上的內容可能已經改變，請勿據此交付貨品。
+page-not-sent = 當時未連接，沒有送出。請再按一次。
 page-alarm = 有待處理事項：{ $count } 項。請立即查看
 page-amount = 金額
 page-keypad = 數字鍵盤
