@@ -65,9 +65,9 @@ fn filter(level: &str) -> anyhow::Result<Targets> {
         format!("--log takes error, warn, info, debug, trace or a filter such as shroff=debug, not {level:?}")
     })?;
     let is_ours = |target: &str| target.split("::").next().is_some_and(|name| matches!(name, "shroff" | "shroff_sim"));
-    let quiet = filter.iter().map(|(target, level)| {
-        (target.to_owned(), if is_ours(target) { level } else { level.min(LevelFilter::WARN) })
-    });
+    let quiet = filter
+        .iter()
+        .map(|(target, level)| (target.to_owned(), if is_ours(target) { level } else { level.min(LevelFilter::WARN) }));
     let others = filter.default_level().unwrap_or(LevelFilter::OFF).min(LevelFilter::WARN);
     Ok(quiet.collect::<Targets>().with_default(others))
 }

@@ -100,4 +100,13 @@ impl Batch {
     pub fn adds_up(&self) -> bool {
         i128::from(self.paid).saturating_sub(i128::from(self.refunded)) == i128::from(self.net)
     }
+
+    /// Whether what was paid out, or waits to be, is the net less what WeChat keeps. The fee may be written with a minus
+    /// sign, as refunds are.
+    #[must_use]
+    pub fn pays_all(&self) -> bool {
+        let paid = i128::from(self.settled).saturating_add(i128::from(self.unsettled));
+        let [net, fee] = [self.net, self.fee].map(i128::from);
+        paid == net.saturating_sub(fee) || (fee < 0 && paid == net.saturating_add(fee))
+    }
 }

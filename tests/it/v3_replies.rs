@@ -264,6 +264,18 @@ fn a_page_of_settlements_is_read_signed_and_for_the_days_that_were_asked_for() {
     assert_eq!(days, ["2026-11-20", "2026-11-18", "2026-11-19"]);
     assert_eq!((batch.paid, batch.refunded, batch.net, batch.fee), (90_000, 2_000, 88_000, 1_000));
     assert!((batch.settled, batch.unsettled, batch.currency.code()) == (87_000, 0, "HKD") && batch.adds_up());
+    assert!(batch.pays_all());
+    for (from, to, pays_all) in [
+        ("\"fee\":1000", "\"fee\":-1000", true),
+        ("\"settled\":87000,\"unsettle\":0", "\"settled\":0,\"unsettle\":87000", true),
+        ("\"settled\":87000", "\"settled\":1", false),
+        ("\"settled\":87000", "\"settled\":88000", false),
+        ("\"settled\":87000", "\"settled\":89000", false),
+    ] {
+        let other = SETTLED.replacen(from, to, 1);
+        let Ok(Settled::Page(page)) = read(&other) else { unreachable!("{other}") };
+        assert_eq!(page.batches[0].pays_all(), pays_all, "{to}");
+    }
     // v2 is seen to write a refund with a minus sign and days with dashes.
     let other = SETTLED.replace("\"refund\":2000", "\"refund\":-2000").replace("\"20261118\"", "\"2026-11-18\"");
     assert_eq!(read(&other), read(SETTLED));

@@ -132,6 +132,8 @@ struct Record {
     unsettled: i64,
     /// Paid less refunded is the net.
     adds_up: bool,
+    /// Paid out or waiting, it is the net less the fee.
+    pays_all: bool,
 }
 
 impl From<&Batch> for Record {
@@ -150,6 +152,7 @@ impl From<&Batch> for Record {
             settled: batch.settled,
             unsettled: batch.unsettled,
             adds_up: batch.adds_up(),
+            pays_all: batch.pays_all(),
         }
     }
 }
@@ -164,7 +167,7 @@ impl Report {
             }
         }
         let currencies = sides::compare(batches, &takings);
-        let agrees = currencies.iter().all(Sides::agree) && batches.iter().all(Batch::adds_up);
+        let agrees = currencies.iter().all(Sides::agree) && batches.iter().all(|it| it.adds_up() && it.pays_all());
         Ok(Self {
             from: args.from.map(|day| day.to_string()),
             to: args.to.map(|day| day.to_string()),
@@ -208,6 +211,7 @@ impl Report {
             let sum = |minor: i64| signed(i128::from(minor), it.currency);
             let [paid, refunded] = [it.paid, it.refunded].map(|minor| signed(i128::from(minor), it.currency));
             let mark = if it.adds_up { "" } else { " (does not add up)" };
+            let less = if it.pays_all { "" } else { " (not net less fee)" };
             [
                 it.settled_on.clone().unwrap_or_else(|| "-".to_owned()),
                 trade,
@@ -216,7 +220,7 @@ impl Report {
                 refunded,
                 format!("{}{mark}", sum(it.net)),
                 sum(it.fee),
-                sum(if self.unsettled { it.unsettled } else { it.settled }),
+                format!("{}{less}", sum(if self.unsettled { it.unsettled } else { it.settled })),
                 it.batch_id.clone(),
             ]
         });
@@ -236,6 +240,13 @@ impl Report {
         lines.extend(self.currencies.iter().filter(|it| !it.agree()).map(|it| it.difference(ledgers)));
         if self.records.iter().any(|it| !it.adds_up) {
             lines.push("a record's net is not what was taken less what was given back: ask WeChat Pay".to_owned());
+        }
+        if self.records.iter().any(|it| !it.pays_all) {
+            lines.push(
+                "what is paid out of a record, or waits to be, is not its net less the fee: ask WeChat Pay where the rest \
+                 is"
+                    .to_owned(),
+            );
         }
         if self.unresolved > 0 {
             lines.push(format!(

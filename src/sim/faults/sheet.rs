@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What is wrong with a statement's text. Whatever is done to its rows, the summary stays as it was. v3's digest is that of
 /// the file with its rows as they are then, as if WeChat had made it so; a cut comes after it.
 ///
-/// A list of settlements can lose a row or have it twice, too.
+/// A list of settlements can lose a row or have it twice, and pay out another sum than it says, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sheet {

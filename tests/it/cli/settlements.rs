@@ -89,6 +89,18 @@ fn what_differs_is_told_with_what_to_do() {
 }
 
 #[test]
+fn a_payout_that_is_not_net_less_fee_is_not_fine_though_the_nets_agree() {
+    let mut counter = shop();
+    counter.open();
+    assert_eq!(pay(&counter, "R-1", CODE)["state"], "paid");
+    counter.settlements(&[]).exits(0);
+    counter.spoil_settlements(Sheet::FlippedDigit);
+    let told =
+        counter.settlements(&[]).exits(1).prints("(not net less fee)").prints("not fine").prints("ask WeChat Pay");
+    assert!(!told.out.contains("does not add up"), "{}", told.out);
+}
+
+#[test]
 fn many_records_are_read_page_by_page_and_a_torn_list_is_none() {
     let mut counter = shop();
     counter.open();

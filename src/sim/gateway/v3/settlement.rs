@@ -56,12 +56,12 @@ pub(super) fn sheets(asked: &Asked, book: &mut Book, desk: Desk<'_>, course: &Co
                     records.insert(middle, record);
                 }
             }
-            Sheet::MissingRow
-            | Sheet::FlippedDigit
-            | Sheet::HalfFile
-            | Sheet::HalfSent
-            | Sheet::WrongDigest
-            | Sheet::NoDigest => {}
+            Sheet::FlippedDigit => {
+                if let Some(paid) = records.get_mut(middle).and_then(|it| it.pointer_mut("/amount/settled")) {
+                    *paid = json!(paid.as_i64().unwrap_or_default() ^ 1);
+                }
+            }
+            Sheet::MissingRow | Sheet::HalfFile | Sheet::HalfSent | Sheet::WrongDigest | Sheet::NoDigest => {}
         }
     }
     let (from, most) = (usize::try_from(offset).unwrap_or(usize::MAX), usize::try_from(limit).unwrap_or(0));
