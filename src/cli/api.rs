@@ -10,7 +10,7 @@ use reqwest::{Client, RequestBuilder, Url};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::shown::Payment;
+use super::shown::{Payment, Refund};
 use crate::words::{ClientRef, PaymentRef, Secret};
 
 /// How long the daemon may take for an answer it does not hold back on purpose; its own limit is ten seconds.
@@ -95,6 +95,16 @@ impl Trouble {
             Self::Refused(refused) => refused.status == 503,
             Self::Denied { .. } | Self::Strange { .. } => false,
         }
+    }
+
+    /// The daemon has said no: what was asked for is not done.
+    pub(super) fn says_no(&self) -> bool {
+        matches!(self, Self::Refused(refused) if refused.status < 500 || refused.code == "busy")
+    }
+
+    /// The request did not get as far as the daemon.
+    pub(super) fn is_before_sending(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Denied { .. })
     }
 
     /// The stable code of a refusal.
@@ -193,6 +203,14 @@ impl Daemon {
     /// When it is something else.
     pub(super) fn payment(&self, value: &Value) -> Result<Payment, Trouble> {
         Payment::read(value).map_err(|error| self.strange(&error.to_string()))
+    }
+
+    /// The refund in `value`.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(super) fn refund(&self, value: &Value) -> Result<Refund, Trouble> {
+        Refund::read(value).map_err(|error| self.strange(&error.to_string()))
     }
 
     fn socket(&self) -> String {

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-use super::api::{Daemon, Reply, Trouble, on_tokio};
+use super::api::{Daemon, Reply, on_tokio};
 use super::exit::BadData;
-use super::follow::insist;
+use super::follow::{insist, request};
 use super::show::unknown;
 use super::shown::{Payment, Refund};
 use super::{Exit, Json, pay, say};
@@ -18,6 +19,9 @@ use crate::edge::clock::Clock;
 use crate::words::{Currency, Money, RefundRef, Secret};
 
 /// What to give back, and why. The terminal gives it back once, however often the same --ref is asked for.
+///
+/// The refund_ref is told before anything is sent, so that a refund whose answer was lost can be asked for again under
+/// its name. Ctrl-C leaves, and what was accepted goes on.
 ///
 /// Exit code 0 when the customer has the money or WeChat has accepted the refund, 75 when WeChat has not accepted it yet
 /// and the terminal goes on trying, 1 when it failed or needs a person, 77 when it needs the supervisor.
@@ -60,27 +64,46 @@ pub(super) fn run(path: &Path, args: &RefundArgs) -> anyhow::Result<Exit> {
 async fn refund(daemon: &Daemon, args: &RefundArgs, token: Option<&Secret>) -> anyhow::Result<Exit> {
     let clock = Clock::start();
     let Some(payment) = daemon.find(&args.name).await? else { return Err(unknown().into()) };
-    let refund_ref = args.refund_ref.as_ref().map_or_else(pay::draw, ToString::to_string);
+    let refund_ref = pay::name_of(args.refund_ref.as_ref())?;
     let body = serde_json::to_vec(&RefundRequest {
         refund_ref: refund_ref.clone(),
         amount: args.amount.as_deref().map(|amount| minor(amount, &payment)).transpose()?,
         reason: args.reason.clone(),
         operator: args.operator.clone(),
     })?;
-    let path = ["v1", "payments", payment.reference.as_str(), "refunds"];
-    let reply = match daemon.post(&path, body.clone(), token).await {
-        // The same body is the same refund.
-        Err(trouble) if trouble.passes() && !matches!(trouble, Trouble::Unreachable { .. }) => {
-            insist(clock, || daemon.post(&path, body.clone(), token)).await
-        }
-        answered => answered,
+    let reference = payment.reference.as_str();
+    let path = ["v1", "payments", reference, "refunds"];
+    let mut interrupts = signal(SignalKind::interrupt()).context("Ctrl-C cannot be caught")?;
+    // Before anything is sent: whoever never gets an answer needs the name to ask again.
+    say::tell(&format!("asking for the refund {refund_ref} of {reference}"));
+    let doubt = || {
+        format!(
+            "the refund may have been accepted: `shroff show {reference}` tells; the same command with --ref {refund_ref} \
+             gives the money back once only"
+        )
     };
-    let reply = reply?;
-    say::tell(&format!("{refund_ref}: {} of {}", Refund::read(&reply.body)?.total(), payment.reference));
-    let reply = follow(daemon, clock, reply).await.with_context(|| {
-        format!("lost sight of {refund_ref}, which goes on without us; `shroff show {}` says how it ends", args.name)
+    let asking =
+        request(clock, || daemon.post(&path, body.clone(), token), |reply| Ok((daemon.refund(&reply.body)?, reply)));
+    let asked = tokio::select! {
+        asked = asking => asked,
+        _ = interrupts.recv() => {
+            say::tell(&format!("left before an answer; {}", doubt()));
+            return Ok(Exit::Later);
+        }
+    };
+    let (refund, reply) = asked.map_err(|failed| failed.explained(doubt))?;
+    say::tell(&format!("{refund_ref}: {} of {reference}", refund.total()));
+    let followed = tokio::select! {
+        followed = follow(daemon, clock, reply) => followed,
+        _ = interrupts.recv() => {
+            say::tell(&format!("left; {refund_ref} goes on: `shroff show {reference}` says how it ends"));
+            return Ok(Exit::Later);
+        }
+    };
+    let reply = followed.with_context(|| {
+        format!("lost sight of {refund_ref}, which goes on without us; `shroff show {reference}` says how it ends")
     })?;
-    let refund = Refund::read(&reply.body)?;
+    let refund = daemon.refund(&reply.body)?;
     if args.output.json {
         say::json(&reply.body)?;
     } else {
@@ -98,7 +121,7 @@ async fn refund(daemon: &Daemon, args: &RefundArgs, token: Option<&Secret>) -> a
 async fn follow(daemon: &Daemon, clock: Clock, mut reply: Reply) -> anyhow::Result<Reply> {
     let end = clock.tick().after(FOLLOWED);
     loop {
-        let refund = Refund::read(&reply.body)?;
+        let refund = daemon.refund(&reply.body)?;
         if refund.is_final || clock.tick() >= end {
             return Ok(reply);
         }

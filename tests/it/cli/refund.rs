@@ -1,6 +1,7 @@
 //! `shroff refund`, and what the other commands say about refunds.
 
-use super::counter::Counter;
+use super::between::{Fate, stand_between};
+use super::counter::{Counter, PATIENCE};
 
 /// A counter with a daemon that has taken one payment of 88.00 with a code of this scenario; its ref.
 fn paid(more: &str, scenario: u16) -> (Counter, String) {
@@ -56,6 +57,66 @@ fn more_than_the_limit_needs_the_supervisors_token() {
         (&done["state"], &done["supervised"], &done["amount"]),
         (&"refunded".into(), &true.into(), &1001.into())
     );
+}
+
+/// The name that was drawn, out of what was said on stderr.
+fn drawn(said: &str) -> String {
+    let name = said.split_whitespace().find(|word| word.starts_with("CLI-"));
+    name.map(str::to_owned).ok_or(said).expect("a refund_ref")
+}
+
+/// The same command with the name that was told gives nothing back a second time.
+fn repeat(counter: &Counter, name: &str) {
+    let args = ["refund", "R-1", "--amount", "12.00", "--reason", "x", "--ref", name, "--json"];
+    let again = counter.shroff(&args).exits(0);
+    let document: serde_json::Value = serde_json::from_str(&again.out).expect("one JSON document");
+    assert_eq!((&document["refund_ref"], &document["amount"]), (&name.into(), &1200.into()));
+    let shown = counter.json(&["show", "R-1", "--json"]);
+    assert_eq!((shown["refunds"].as_array().map(Vec::len), &shown["refunded"]), (Some(1), &1200.into()), "{shown}");
+}
+
+#[test]
+fn a_refund_whose_answer_is_lost_is_named_and_given_back_once() {
+    for fates in [&[Fate::Nonsense][..], &[Fate::Cut, Fate::Nonsense]] {
+        let (counter, reference) = paid("", 0);
+        stand_between(&counter, fates);
+        let lost = counter.shroff(&["refund", "R-1", "--amount", "12.00", "--reason", "x", "--json"]).exits(69);
+        let name = drawn(&lost.err);
+        let lost = lost.tells("may have been accepted").tells(&format!("shroff show {reference}"));
+        assert_eq!(lost.tells(&format!("--ref {name}")).out, "", "stdout is for the document");
+        repeat(&counter, &name);
+    }
+}
+
+#[test]
+fn whoever_leaves_a_refund_before_its_answer_has_its_name() {
+    let (counter, reference) = paid("", 0);
+    let met = stand_between(&counter, &[Fate::Silence]);
+    let mut refund = counter.start(&["refund", "R-1", "--amount", "12.00", "--reason", "x"], None);
+    refund.wait_for("CLI-");
+    let name = drawn(refund.said());
+    met.recv_timeout(PATIENCE).expect("the daemon has it");
+    refund.interrupt();
+    let left = refund.end().exits(75).tells("may have been accepted").tells(&format!("shroff show {reference}"));
+    assert_eq!(left.tells(&format!("--ref {name}")).out, "");
+    repeat(&counter, &name);
+}
+
+#[test]
+fn whoever_leaves_a_refund_that_was_accepted_is_told_that_it_goes_on() {
+    // An empty account: the terminal goes on trying.
+    let (counter, reference) = paid("", 601);
+    let mut refund = counter.start(&["refund", "R-1", "--reason", "x"], None);
+    refund.wait_for("HKD 88.00 of");
+    refund.interrupt();
+    refund.end().exits(75).tells("goes on").tells(&format!("shroff show {reference}"));
+}
+
+#[test]
+fn a_payment_code_is_no_name_and_is_not_shown() {
+    let (counter, _) = paid("", 0);
+    let refused = counter.shroff(&["refund", "R-1", "--reason", "x", "--ref", super::CODE]).exits(65);
+    refused.tells("payment code").never_says(super::CODE);
 }
 
 #[test]
