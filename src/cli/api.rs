@@ -47,7 +47,7 @@ pub(super) enum Trouble {
     Broken { socket: String, why: String },
     /// It said no.
     #[error("{0}")]
-    Refused(Refused),
+    Refused(Box<Refused>),
     /// It answered, and not like a shroff.
     #[error("what answers at {socket} does not speak like this shroff ({why}); are both of the same version?")]
     Strange { socket: String, why: String },
@@ -62,6 +62,11 @@ pub(super) struct Refused {
     detail: String,
     #[serde(default)]
     pub(super) retryable: bool,
+    /// Where the payment's money is.
+    #[serde(default)]
+    pub(super) money: String,
+    /// What is left to refund, smallest unit.
+    pub(super) left: Option<u64>,
     #[serde(default)]
     errors: Vec<Fault>,
 }
@@ -107,12 +112,17 @@ impl Trouble {
         matches!(self, Self::Unreachable { .. } | Self::Denied { .. })
     }
 
-    /// The stable code of a refusal.
-    pub(super) fn code(&self) -> Option<&str> {
+    /// What the daemon said, if it has refused.
+    pub(super) fn refused(&self) -> Option<&Refused> {
         match self {
-            Self::Refused(refused) => Some(&refused.code),
+            Self::Refused(refused) => Some(refused),
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Denied { .. } | Self::Strange { .. } => None,
         }
+    }
+
+    /// The stable code of a refusal.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.refused().map(|refused| refused.code.as_str())
     }
 }
 
@@ -238,7 +248,7 @@ impl Daemon {
             return Ok(Reply { status: status.as_u16(), body });
         }
         match Refused::deserialize(&body) {
-            Ok(refused) => Err(Trouble::Refused(refused)),
+            Ok(refused) => Err(Trouble::Refused(Box::new(refused))),
             Err(_) => Err(self.strange(&format!("HTTP {status} without a problem document"))),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::api::{Daemon, PATIENCE, Reply, Trouble};
+use super::api::{Daemon, PATIENCE, Refused, Reply, Trouble};
 use super::say;
 use super::shown::{Decline, Payment};
 use crate::edge::clock::Clock;
@@ -30,12 +30,17 @@ pub(super) struct Told {
 /// A request that the daemon does once only under its name has failed.
 #[derive(Debug)]
 pub(super) struct Failed {
-    pub(super) trouble: Trouble,
+    trouble: Trouble,
     /// The daemon may have done it all the same: only its answer is missing.
     perhaps_done: bool,
 }
 
 impl Failed {
+    /// What the daemon said, if it has refused.
+    pub(super) fn refused(&self) -> Option<&Refused> {
+        self.trouble.refused()
+    }
+
     /// As an error that says `what_then` where it may have been done.
     pub(super) fn explained(self, what_then: impl FnOnce() -> String) -> anyhow::Error {
         let error = anyhow::Error::from(self.trouble);
@@ -278,7 +283,7 @@ mod tests {
     use serde::Deserialize as _;
 
     use super::*;
-    use crate::cli::api::{Refused, on_tokio};
+    use crate::cli::api::on_tokio;
 
     fn lost() -> Trouble {
         Trouble::Broken { socket: "s".to_owned(), why: "it was closed".to_owned() }
@@ -290,7 +295,7 @@ mod tests {
 
     fn refused(status: u16, code: &str) -> Trouble {
         let document = serde_json::json!({"status": status, "code": code, "title": "no", "detail": "no"});
-        Trouble::Refused(Refused::deserialize(document).expect("a refusal"))
+        Trouble::Refused(Box::new(Refused::deserialize(document).expect("a refusal")))
     }
 
     #[test]

@@ -142,6 +142,7 @@ fn a_part_goes_back_and_the_payment_says_so() {
     assert_eq!((rest.status, rest.code().as_str()), (422, "amount_too_large"));
     assert_eq!(rest.faults(), ["amount"]);
     assert!(rest.body.contains("7600"), "{}", rest.body);
+    assert_eq!(rest.json()["left"], 7600);
 }
 
 #[test]

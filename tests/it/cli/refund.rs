@@ -20,8 +20,14 @@ fn money_goes_back_in_parts_and_every_command_says_so() {
     let part = ["refund", "R-1", "--amount", "12.00", "--reason", "wrong dish", "--ref", "one", "--operator", "Mei"];
     let done = counter.shroff(&part).exits(0).prints("refunded HKD 12.00").prints(&reference).tells("Given back");
     assert_eq!(counter.shroff(&part).exits(0).out, done.out, "the same refund, never a second one");
-    counter.shroff(&["refund", "R-1", "--amount", "12.01", "--reason", "wrong dish", "--ref", "one"]).exits(65);
-    counter.shroff(&["refund", "R-1", "--amount", "76.01", "--reason", "x"]).exits(65).tells("7600");
+    for amount in [&["--amount", "12.01"][..], &[]] {
+        let other = ["refund", "R-1", "--reason", "wrong dish", "--ref", "one", "--operator", "Mei"];
+        let other = counter.shroff(&[&other[..], amount].concat()).exits(65);
+        other.tells("shroff show one").tells("another --ref");
+    }
+    let large = counter.shroff(&["refund", "R-1", "--amount", "76.01", "--reason", "x"]).exits(65);
+    large.tells("at most HKD 76.00").tells(&reference).never_says("7600").never_says("smallest unit");
+    counter.shroff(&["refund", "R-1", "--amount", "0", "--reason", "x"]).exits(65).tells("without --amount");
     counter.shroff(&["refund", "R-1", "--amount", "1.005", "--reason", "x"]).exits(65);
     counter.shroff(&["refund", "R-1", "--amount", "1.00"]).exits(2).tells("--reason");
     counter.shroff(&["refund", "R-9", "--reason", "x"]).exits(65).tells("no money moved");
@@ -44,10 +50,12 @@ fn more_than_the_limit_needs_the_supervisors_token() {
         let args = ["refund", "R-1", "--amount", "10.01", "--reason", "x", "--ref", "one"];
         counter.shroff(&[&args[..], more].concat())
     };
-    refund(&[]).exits(77).tells("supervisor");
+    let refused = refund(&[]).exits(77).tells("--supervisor-token-file FILE");
+    refused.never_says("Bearer").never_says("is not the supervisor's");
     counter.write("wrong", "fedcba9876543210fedcba9876543211");
     let path = |name: &str| counter.path(name).display().to_string();
-    refund(&["--supervisor-token-file", &path("wrong")]).exits(77).never_says("fedcba98");
+    let refused = refund(&["--supervisor-token-file", &path("wrong")]).exits(77).never_says("fedcba98");
+    refused.tells(&format!("the token in {} is not the supervisor's", path("wrong"))).never_says("Bearer");
     refund(&["--supervisor-token-file", &path("nowhere")]).exits(74).tells("the supervisor's token");
     counter.write("empty", "\n");
     refund(&["--supervisor-token-file", &path("empty")]).exits(65);
@@ -117,6 +125,21 @@ fn a_payment_code_is_no_name_and_is_not_shown() {
     let (counter, _) = paid("", 0);
     let refused = counter.shroff(&["refund", "R-1", "--reason", "x", "--ref", super::CODE]).exits(65);
     refused.tells("payment code").never_says(super::CODE);
+}
+
+#[test]
+fn what_cannot_be_given_back_names_the_command_that_helps() {
+    let (mut counter, reference) = paid("", 0);
+    counter.shroff(&["refund", "R-1", "--reason", "x"]).exits(0);
+    let again = counter.shroff(&["refund", "R-1", "--reason", "x"]).exits(65);
+    again.tells(&format!("shroff show {reference}"));
+    let open = counter.api().post("/v1/payments", r#"{"client_ref":"R-2","amount":100}"#).json();
+    let open = open["ref"].as_str().expect("a ref");
+    let early = counter.shroff(&["refund", "R-2", "--reason", "x"]).exits(75);
+    early.tells(&format!("shroff cancel {open}")).never_says("POST");
+    counter.kill_daemon();
+    let away = counter.shroff(&["refund", "R-1", "--reason", "x"]).exits(69);
+    away.tells("is `shroff serve` running?").never_says("may have been accepted");
 }
 
 #[test]
