@@ -329,7 +329,9 @@ fn note_clock(gateway: &Gateway, metrics: &Metrics, board: &watch::Sender<Board>
 /// Asks for the gateway's certificates at once, because those that were kept may be old, and then twice a day.
 async fn keep_keys_fresh(gateway: Arc<Gateway>) {
     loop {
-        let wait = if gateway.refresh_keys().await.is_ok() { KEYS_EVERY } else { KEYS_AGAIN };
+        // In public-key mode there may be no certificates to fetch, and replies are believed without them.
+        let had = gateway.refresh_keys().await.is_ok() || gateway.has_a_key_of_its_own();
+        let wait = if had { KEYS_EVERY } else { KEYS_AGAIN };
         tokio::time::sleep(wait).await;
     }
 }

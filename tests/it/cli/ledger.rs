@@ -85,3 +85,54 @@ fn a_ledger_that_is_not_there_or_none_is_told_apart() {
     );
     counter.shroff(&["payments"]).exits(65).tells("damaged");
 }
+
+#[test]
+fn another_program_that_opens_the_ledger_takes_nothing_away_from_the_daemon() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    counter.sells("R-1", CODE, "paid");
+    // Whoever closes the last connection to it removes the WAL; it must know that the daemon has one.
+    let sales = |counter: &Counter| -> u32 {
+        let db = rusqlite::Connection::open(counter.path("ledger.sqlite")).expect("the ledger");
+        db.query_row("SELECT count(*) FROM payments", [], |row| row.get(0)).expect("a count")
+    };
+    assert_eq!(sales(&counter), 1);
+    counter.sells("R-2", "130000517967681396", "paid");
+    assert_eq!(sales(&counter), 2, "the daemon writes where nobody can read");
+    counter.kill_daemon();
+    counter.open();
+    counter.sells("R-3", "130000517967681397", "paid");
+    assert_eq!(sales(&counter), 3, "a sale is gone");
+    counter.shroff(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_start_on_a_full_disk_fails_and_leaves_no_trace() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    counter.sells("R-1", CODE, "paid");
+    counter.kill_daemon();
+    let wal = std::fs::metadata(counter.path("ledger.sqlite-wal")).expect("a WAL").len();
+    assert!(wal > 32 << 10, "{wal} B may grow, and nothing fails");
+    let config = counter.path("config.toml");
+    for _ in 0..2 {
+        // Nothing may grow beyond the shared memory's 32 KiB.
+        let mut full = std::process::Command::new("bash");
+        full.args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 32; exec \"$@\"",
+            "bash",
+            env!("CARGO_BIN_EXE_shroff"),
+            "serve",
+            "--config",
+        ]);
+        let ended = full.arg(&config).output().expect("it ends by itself");
+        assert_eq!(ended.status.code(), Some(74), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    counter.open();
+    counter.sells("R-2", "130000517967681396", "paid");
+    let db = rusqlite::Connection::open(counter.path("ledger.sqlite")).expect("the ledger");
+    let turns: u32 =
+        db.query_row("SELECT count(*) FROM journal WHERE payment = ''", [], |row| row.get(0)).expect("a count");
+    assert_eq!(turns, 0, "it is taken for an older copy of itself");
+}
