@@ -82,12 +82,22 @@ pub struct Board {
     pub wrong_clock: bool,
     /// It is 30 s or more from the gateway's.
     pub clock_off: bool,
+    /// The gateway said that it does not accept our signature, and has carried out nothing since.
+    pub signature_refused: bool,
     /// TCP ports of the configuration that could not be opened, by their keys.
     pub closed_ports: BTreeSet<&'static str>,
     /// The last scan of each lane that was not taken.
     pub notices: BTreeMap<LaneId, Notice>,
     /// The ledger failed: nothing is sold, the process is ending.
     pub out_of_order: bool,
+}
+
+impl Board {
+    /// One side does not believe the other's signature: most likely a key is wrong.
+    #[must_use]
+    pub fn key_mismatch(&self) -> bool {
+        self.signature_refused || self.trouble.key_mismatch()
+    }
 }
 
 /// A scan that was not taken, for the cashier to see.

@@ -41,6 +41,7 @@ pub struct Metrics {
     attention: Gauge,
     out_of_order: Gauge,
     clock_ahead: Gauge,
+    signature_refused: Gauge,
     commit_seconds: Histogram,
     oldest_unsettled: Gauge,
     ledger_size: Gauge,
@@ -94,6 +95,7 @@ impl Metrics {
             attention: Gauge::default(),
             out_of_order: Gauge::default(),
             clock_ahead: Gauge::default(),
+            signature_refused: Gauge::default(),
             commit_seconds: Histogram::new(COMMIT_BUCKETS),
             oldest_unsettled: Gauge::default(),
             ledger_size: Gauge::default(),
@@ -129,6 +131,11 @@ impl Metrics {
         );
         registry.register("attention_payments", "Payments and refunds a person must look at", new.attention.clone());
         registry.register("out_of_order", "1 while no sale is possible", new.out_of_order.clone());
+        registry.register(
+            "signature_refused",
+            "1 while WeChat refuses our signature: a key is wrong",
+            new.signature_refused.clone(),
+        );
         registry.register_with_unit(
             "clock_ahead",
             "How far our clock is ahead of the gateway's; negative when it is behind",
@@ -295,6 +302,11 @@ impl Metrics {
         self.clock_ahead.set(seconds);
     }
 
+    /// WeChat refuses our signature, or has taken it since.
+    pub fn signature_refused(&self, is: bool) {
+        self.signature_refused.set(i64::from(is));
+    }
+
     /// The ledger took this long for a commit.
     pub fn commit(&self, took: Duration) {
         self.commit_seconds.observe(took.as_secs_f64());
@@ -420,6 +432,7 @@ mod tests {
         metrics.certificate_until(WallTime::from_millis(1_800_000_000_999));
         metrics.out_of_order(false);
         metrics.clock_ahead(-42);
+        metrics.signature_refused(true);
         metrics.commit(Duration::from_micros(150));
         let text = metrics.text();
         for line in [
@@ -448,6 +461,7 @@ mod tests {
             "# TYPE process_resident_memory_bytes gauge",
             "shroff_out_of_order 0",
             "shroff_clock_ahead_seconds -42",
+            "shroff_signature_refused 1",
             "shroff_ledger_commit_duration_seconds_bucket{le=\"0.0002\"} 1",
             concat!("shroff_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {

@@ -249,6 +249,9 @@ impl Work {
         if let Some(why) = &self.board.unreachable {
             say::tell(&format!("shroff: {why}"));
         }
+        if self.board.signature_refused {
+            say::tell("shroff: WeChat Pay refuses our signature: check the key and sign_type with `shroff doctor`");
+        }
         if self.board.trouble.key_mismatch() {
             say::tell("shroff: replies are signed with another key: check the API key and sign_type");
         }

@@ -117,11 +117,13 @@ fn readiness(board: &Board, stopped: bool, lanes: &[LaneId], devices: &[DeviceVi
         problems.push(problem("stopping", "the terminal is stopping"));
     }
     let dead = !problems.is_empty();
-    if board.trouble.key_mismatch() {
-        problems.push(problem(
-            "key_mismatch",
-            "replies fail their signature; check the gateway's keys with `shroff doctor`",
-        ));
+    if board.key_mismatch() {
+        let detail = if board.signature_refused {
+            "WeChat Pay refuses the terminal's signature; check the gateway's keys with `shroff doctor`"
+        } else {
+            "replies fail their signature; check the gateway's keys with `shroff doctor`"
+        };
+        problems.push(problem("key_mismatch", detail));
     }
     if board.trouble.certificate_refused() {
         let detail = "reversals are not answered; check the client certificate with `shroff doctor`";

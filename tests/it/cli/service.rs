@@ -9,14 +9,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::counter::{Counter, shroff};
 
 /// A daemon under a service manager that only listens.
-struct Service {
-    counter: Counter,
+pub(super) struct Service {
+    pub(super) counter: Counter,
     daemon: std::process::Child,
     told: UnixDatagram,
 }
 
 impl Service {
-    fn start(counter: Counter) -> Self {
+    pub(super) fn start(counter: Counter) -> Self {
         let path = counter.path("notify");
         let told = UnixDatagram::bind(&path).expect("a socket");
         told.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
@@ -29,7 +29,7 @@ impl Service {
     }
 
     /// Reads until a message has `text` in it; gives that message. Fails on what must not come before it.
-    fn until(&mut self, text: &str) -> String {
+    pub(super) fn until(&mut self, text: &str) -> String {
         let mut seen = Vec::new();
         let mut buffer = [0; 4096];
         // A message a second comes whatever happens: the watchdog's.
