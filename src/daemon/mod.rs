@@ -1,5 +1,6 @@
 //! Floor 5: the daemon. Wires the till to the world, and ends when told to, or when the ledger fails.
 
+mod calendar;
 mod displays;
 mod doors;
 mod notices;
@@ -11,7 +12,6 @@ mod systemd;
 mod till_thread;
 mod wire;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -29,9 +29,10 @@ use crate::edge::desk::{Board, Desk, INBOX, Input};
 use crate::edge::dice::Dice;
 use crate::edge::gateway::GatewayError;
 use crate::edge::metrics::Metrics;
-use crate::ledger::{Birth, Ledger, LedgerError, Reader};
+use crate::ledger::{Birth, Ledger, LedgerError};
 use crate::till::{Settings, Till};
-use crate::words::{Secret, WallTime};
+use crate::words::Secret;
+use calendar::Calendar;
 use displays::Displays;
 pub(crate) use doors::{gateway, gateway_for_a_look, identity};
 use reload::Reload;
@@ -47,10 +48,6 @@ const WORKERS: usize = 2;
 const BLOCKING: usize = 4;
 /// How long *out of order* stays on the displays before the process ends and systemd starts it anew.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// No terminal of this version is older: 2026-11-01.
-const BUILT: WallTime = WallTime::from_millis(1_793_491_200_000);
-/// A ledger may have been written by a clock so much ahead.
-const CLOCK_SLACK: Duration = Duration::from_secs(120);
 /// How long an answer waits before it tries a full inbox again.
 const INBOX_FULL: Duration = Duration::from_millis(10);
 /// Letters of a ledger's birth mark: no vowels, so that no words come out; nothing that looks alike.
@@ -113,8 +110,9 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     // Before the scanners: a keeper shares nothing with them, not even by accident.
     let displays = Displays::start(config, &board_reader, &front, clock, &metrics, runtime.handle());
     let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?);
-    if let Some(paper) = certificate(config) {
-        metrics.certificate_until(paper.until);
+    let mut calendar = Calendar::of(config);
+    if let Some(until) = calendar.until() {
+        metrics.certificate_until(until);
     }
     let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views()).with_displays(displays.views());
     let api_config = doors::api_config(config, front);
@@ -128,7 +126,8 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
         send(&stopper, Input::Stop).await;
     });
 
-    board.send_modify(|board| board.wrong_clock = wrong_clock(clock.wall(), &config.ledger_path));
+    calendar.look(clock.now()).write(&board);
+    runtime.spawn(calendar.keep(clock, Arc::clone(&board)));
     attend(&runtime, source, &scanners, &inbox, board_reader)?;
     systemd::ready();
     let wire = Wire {
@@ -254,16 +253,6 @@ fn settings(config: &Config) -> Settings {
         operator_max: config.refund.operator_max,
         notify_url: config.notify.url.as_ref().map(ToString::to_string),
     }
-}
-
-/// Says in words when the clock cannot be right. Nothing is decided by it; signatures and people go by it.
-fn wrong_clock(now: WallTime, ledger: &Path) -> bool {
-    let newest = Reader::open(ledger).and_then(|reader| reader.last_written()).unwrap_or_default();
-    let wrong = now < BUILT || now.after(CLOCK_SLACK) < newest;
-    if wrong {
-        warn!(%now, newest_in_ledger = %newest, "the clock is wrong: set it, for example with timedatectl set-ntp true");
-    }
-    wrong
 }
 
 /// Waits for a place in the inbox without holding up a worker.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use super::calendar::Calendar;
 use super::till_thread::{self, Hands};
 use super::wire::{self, Wire};
-use super::{ServeError, doors, gateway, open_ledger, runtime, send, settings, wrong_clock};
+use super::{ServeError, doors, gateway, open_ledger, runtime, send, settings};
 use crate::config::Config;
 use crate::edge::clock::Clock;
 use crate::edge::desk::{Board, INBOX, Input};
@@ -27,10 +28,12 @@ pub(crate) fn resolve(config: &Config, limit: Duration, told: &mut dyn FnMut(&Bo
     let gateway = Arc::new(gateway(config, clock)?);
     let runtime = runtime()?;
     let till = Till::open(ledger, settings(config), u64::from_be_bytes(Dice.bytes()), clock.now())?;
+    let sight = Calendar::of(config).look(clock.now());
     let found = Board {
         unsettled: till.unsettled(),
         open_refunds: till.open_refunds(),
-        wrong_clock: wrong_clock(clock.wall(), &config.ledger_path),
+        wrong_clock: sight.wrong_clock,
+        certificate: sight.certificate,
         ..Board::default()
     };
     let (board, mut reader) = watch::channel(found);

@@ -292,6 +292,7 @@ page-trouble-ledger = The terminal cannot write its ledger. No sale is possible:
 page-trouble-stopping = The terminal is stopping.
 page-trouble-key_mismatch = The key for WeChat does not fit. Call support.
 page-trouble-certificate_refused = WeChat does not answer reversals. Call support.
+page-trouble-certificate_invalid = The merchant's certificate is not valid today. Call support.
 page-trouble-gateway_unreachable = WeChat cannot be reached at the moment. Check the network.
 page-trouble-wrong_clock = The terminal's clock is wrong. Call support.
 page-trouble-port_taken = Another program has the terminal's network port. Call support.

@@ -34,7 +34,7 @@ pub const PAGE: [&str; 190] = [
     "reason-refund_our_fault", "print", "taken", "returned", "net", "unresolved", "by-operator", "by-lane",
     "nobody-named", "close-done", "close-running", "close-open", "close-nothing", "close-advice", "first-last",
     "not-paid", "unacknowledged", "trouble-ledger", "trouble-stopping", "trouble-key_mismatch",
-    "trouble-certificate_refused", "trouble-gateway_unreachable", "trouble-wrong_clock", "trouble-port_taken", "trouble-scanner_gone",
+    "trouble-certificate_refused", "trouble-certificate_invalid", "trouble-gateway_unreachable", "trouble-wrong_clock", "trouble-port_taken", "trouble-scanner_gone",
     "problem-lost", "problem-unknown", "problem-login_refused", "problem-unauthorized", "problem-lane_busy",
     "problem-ref_conflict", "problem-amount_too_large", "problem-amount_zero", "problem-wrong_currency",
     "problem-already_final", "problem-not_final", "problem-not_paid", "problem-already_refunded",

@@ -291,6 +291,7 @@ page-trouble-ledger = 终端无法写入账本，无法收款。请联系技术�
 page-trouble-stopping = 终端正在停止。
 page-trouble-key_mismatch = 与微信之间的密钥不符。请联系技术支持。
 page-trouble-certificate_refused = 微信不受理撤销。请联系技术支持。
+page-trouble-certificate_invalid = 商户证书不在有效期内。请联系技术支持。
 page-trouble-gateway_unreachable = 目前无法连接微信支付。请检查网络。
 page-trouble-wrong_clock = 终端时钟不准。请联系技术支持。
 page-trouble-port_taken = 终端的网络端口被其他程序占用。请联系技术支持。

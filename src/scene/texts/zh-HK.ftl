@@ -291,6 +291,7 @@ page-trouble-ledger = 終端機無法寫入帳本，無法收款。請聯絡技�
 page-trouble-stopping = 終端機正在停止。
 page-trouble-key_mismatch = 與微信之間的密鑰不符。請聯絡技術支援。
 page-trouble-certificate_refused = 微信不受理撤銷。請聯絡技術支援。
+page-trouble-certificate_invalid = 商戶證書不在有效期內。請聯絡技術支援。
 page-trouble-gateway_unreachable = 目前未能連接微信支付。請檢查網絡。
 page-trouble-wrong_clock = 終端機時鐘不準。請聯絡技術支援。
 page-trouble-port_taken = 終端機的網絡連接埠被其他程式佔用。請聯絡技術支援。
