@@ -128,7 +128,7 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
 
     calendar.look(clock.now()).write(&board);
     runtime.spawn(calendar.keep(clock, Arc::clone(&board)));
-    attend(&runtime, source, &scanners, &inbox, board_reader)?;
+    attend(&runtime, source, &scanners, &displays, &inbox, board_reader)?;
     systemd::ready();
     let wire = Wire {
         handle: runtime.handle().clone(),
@@ -174,12 +174,13 @@ fn attend(
     runtime: &Runtime,
     source: Source,
     scanners: &Arc<Scanners>,
+    displays: &Displays,
     inbox: &SyncSender<Input>,
     board: watch::Receiver<Board>,
 ) -> Result<(), ServeError> {
     let (refused, refusals) = watch::channel(None);
     if systemd::is_there() {
-        runtime.spawn(systemd::keep_status(board, scanners.views(), refusals));
+        runtime.spawn(systemd::keep_status(board, scanners.views(), displays.views(), refusals));
     }
     // Caught from here on: by itself a hangup would end the process.
     let hangup = runtime.block_on(async { signal(SignalKind::hangup()) }).map_err(ServeError::System)?;

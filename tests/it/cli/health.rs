@@ -68,3 +68,38 @@ fn a_key_is_believed_again_with_the_first_call_that_is_carried_out() {
         assert_eq!(problems(&counter), [""; 0]);
     }
 }
+
+#[test]
+fn replies_that_fail_their_signature_are_in_systemds_status_line() {
+    let counter = Counter::with_gateway();
+    for op in [Op::Pay, Op::Query] {
+        counter.sim().add(Rule::always(op, Deed::Forge(Forgery::WrongSign)));
+    }
+    let mut service = Service::start(counter);
+    sells(&service.counter, "R-1");
+    service.until("replies fail their signature");
+    assert!(problems(&service.counter).contains(&"key_mismatch".to_owned()));
+}
+
+#[test]
+fn a_display_that_is_gone_is_in_systemds_status_line() {
+    let counter = Counter::new();
+    counter.configure("[[display]]\nkind = \"vfd\"\ndevice = \"/nowhere/display\"\n");
+    let mut service = Service::start(counter);
+    service.until("vfd display /nowhere/display of lane 1 is gone");
+}
+
+#[test]
+fn a_certificate_that_has_ended_is_told_from_the_start() {
+    let counter = Counter::new();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).expect("a key");
+    let mut params = rcgen::CertificateParams::default();
+    params.not_after = rcgen::date_time_ymd(2025, 1, 1);
+    counter.write("apiclient_key.pem", &key.serialize_pem());
+    counter.write("apiclient_cert.pem", &params.self_signed(&key).expect("a certificate").pem());
+    let files = "client_cert_file = \"apiclient_cert.pem\"\nclient_key_file = \"apiclient_key.pem\"\n[ledger]";
+    counter.reconfigure("[ledger]", files);
+    let mut service = Service::start(counter);
+    service.until("the merchant's certificate has ended");
+    assert!(problems(&service.counter).contains(&"certificate_invalid".to_owned()));
+}
