@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::config::{Config, GatewayApi};
+use crate::config::{Config, Files, GatewayApi};
 use crate::dialect::{KeyError, Paper};
 use crate::edge::api::Api;
 use crate::edge::clock::Clock;
@@ -128,7 +128,8 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
 
     calendar.look(clock.now()).write(&board);
     runtime.spawn(calendar.keep(clock, Arc::clone(&board)));
-    attend(&runtime, source, &scanners, &displays, &inbox, board_reader)?;
+    let files = config.files.clone();
+    attend(&runtime, (source, files), &scanners, &displays, &inbox, board_reader)?;
     systemd::ready();
     let wire = Wire {
         handle: runtime.handle().clone(),
@@ -172,7 +173,7 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
 /// Attends to systemd: reloads when it is asked to, and keeps the status line.
 fn attend(
     runtime: &Runtime,
-    source: Source,
+    (source, files): (Source, Files),
     scanners: &Arc<Scanners>,
     displays: &Displays,
     inbox: &SyncSender<Input>,
@@ -188,7 +189,7 @@ fn attend(
         warn!("the configuration was taken away while it was read; it cannot be reloaded");
         return Ok(());
     };
-    let reload = Reload { source, rows, scanners: Arc::clone(scanners), inbox: inbox.clone(), refused };
+    let reload = Reload { source, rows, files, scanners: Arc::clone(scanners), inbox: inbox.clone(), refused };
     runtime.spawn(reload.serve(hangup));
     Ok(())
 }

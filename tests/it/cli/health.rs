@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shroff::sim::book::Op;
-use shroff::sim::faults::{Deed, Rule};
+use shroff::sim::faults::{Deed, Forgery, Rule};
 
 use super::CODE;
 use super::counter::Counter;
@@ -73,7 +73,7 @@ fn a_key_is_believed_again_with_the_first_call_that_is_carried_out() {
 fn replies_that_fail_their_signature_are_in_systemds_status_line() {
     let counter = Counter::with_gateway();
     for op in [Op::Pay, Op::Query] {
-        counter.sim().add(Rule::always(op, Deed::Forge(Forgery::WrongSign)));
+        counter.sim().add(Rule::always(op, Forgery::WrongSign));
     }
     let mut service = Service::start(counter);
     sells(&service.counter, "R-1");
