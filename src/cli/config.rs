@@ -1,16 +1,19 @@
 //! `shroff config`: what is wrong with the configuration, and what is in force.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::{Exit, Json, say};
 use crate::config::{Config, ConfigErrors, GatewayApi, Origin, rows};
+use crate::daemon::{ServeError, Source, gateway_for_a_look};
+use crate::edge::clock::Clock;
+use crate::edge::gateway::{GatewayError, TlsError};
 
 /// What to do with the configuration.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Say everything that is wrong with it, with line and cure; its secret files are read too
+    /// Say everything that is wrong with it, with line and cure; its keys and certificates are tried too, and nothing is sent
     Check(Json),
     /// Show every value in force; of a secret only the name of its file
     Show(ShowArgs),
@@ -49,9 +52,32 @@ struct Fault {
     problem: String,
 }
 
+/// The configuration, once the way to the gateway could be made of it as `serve` makes it: whether a key belongs to its
+/// certificate shows only there. Nothing is sent, and nothing is kept.
+fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    let config = Source::new(path).load()?;
+    match gateway_for_a_look(&config, Clock::start()) {
+        Ok(_) => Ok(config),
+        Err(why) => Err(ConfigErrors::unusable(path, &at_fault(&why), &why)),
+    }
+}
+
+/// The key that the way to the gateway could not be made of.
+fn at_fault(error: &ServeError) -> String {
+    match error {
+        ServeError::Gateway(GatewayError::Tls(TlsError::Wrong { what: "ca_file", .. })) => "gateway.ca_file".to_owned(),
+        ServeError::Gateway(GatewayError::Tls(TlsError::Wrong { what, .. })) => format!("gateway.v2.{what}"),
+        ServeError::Gateway(GatewayError::Url { key }) => format!("gateway.{key}"),
+        ServeError::PlatformKey(_) => "gateway.v3.platform_public_key_file".to_owned(),
+        ServeError::Gateway(GatewayError::Tls(TlsError::Library(_)) | GatewayError::Client(_))
+        | ServeError::Ledger(_)
+        | ServeError::Door { .. }
+        | ServeError::System(_) => "gateway".to_owned(),
+    }
+}
+
 fn check(path: &Path, output: Json) -> anyhow::Result<Exit> {
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let loaded = Config::load(path, credentials.as_deref());
+    let loaded = load(path);
     if output.json {
         let fine = loaded.is_ok();
         let (errors, notes) = match &loaded {

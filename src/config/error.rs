@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::origin::{Origin, rows};
 use super::secrets::FileError;
 
 /// One fault of the configuration: the key, the line, what it held and what it may hold. A secret is never in it.
@@ -91,6 +92,17 @@ impl ConfigErrors {
     pub(super) fn new(file: &Path, mut errors: Vec<ConfigError>) -> Self {
         errors.sort_by_key(|error| error.line.unwrap_or(usize::MAX));
         Self { file: file.to_owned(), errors }
+    }
+
+    /// One fault that shows only when the configuration is put to use: what `key` holds cannot be used.
+    #[must_use]
+    pub fn unusable(file: &Path, key: &str, why: impl fmt::Display) -> Self {
+        let rows = rows(file).unwrap_or_default();
+        let line = rows.into_iter().find(|row| row.key == key).and_then(|row| match row.origin {
+            Origin::File { line, .. } => Some(line),
+            Origin::Default | Origin::Missing => None,
+        });
+        Self::new(file, vec![ConfigError::new(key, line, Problem::Clash(format!("cannot be used: {why}")))])
     }
 
     /// The file they are in.
