@@ -106,6 +106,7 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     });
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
+    metrics.started(clock.wall());
     let front = doors::front(config);
     // Before the scanners: a keeper shares nothing with them, not even by accident.
     let displays = Displays::start(config, &board_reader, &front, clock, &metrics, runtime.handle());

@@ -40,6 +40,7 @@ pub struct Metrics {
     unsettled: Gauge,
     attention: Gauge,
     out_of_order: Gauge,
+    started: Gauge,
     clock_ahead: Gauge,
     signature_refused: Gauge,
     commit_seconds: Histogram,
@@ -94,6 +95,7 @@ impl Metrics {
             unsettled: Gauge::default(),
             attention: Gauge::default(),
             out_of_order: Gauge::default(),
+            started: Gauge::default(),
             clock_ahead: Gauge::default(),
             signature_refused: Gauge::default(),
             commit_seconds: Histogram::new(COMMIT_BUCKETS),
@@ -131,6 +133,12 @@ impl Metrics {
         );
         registry.register("attention_payments", "Payments and refunds a person must look at", new.attention.clone());
         registry.register("out_of_order", "1 while no sale is possible", new.out_of_order.clone());
+        registry.register_with_unit(
+            "start_time",
+            "When the daemon began, since 1970: it moves when the daemon has ended and was started anew",
+            Unit::Seconds,
+            new.started.clone(),
+        );
         registry.register(
             "signature_refused",
             "1 while WeChat refuses our signature: a key is wrong",
@@ -297,6 +305,11 @@ impl Metrics {
         self.out_of_order.set(i64::from(is));
     }
 
+    /// The daemon began.
+    pub fn started(&self, at: WallTime) {
+        self.started.set(at.millis().div_euclid(1000));
+    }
+
     /// Our clock is so many seconds ahead of the gateway's.
     pub fn clock_ahead(&self, seconds: i64) {
         self.clock_ahead.set(seconds);
@@ -431,6 +444,7 @@ mod tests {
         metrics.display_up(&"1".parse().expect("a lane"), "vfd", "/dev/ttyUSB0", false);
         metrics.certificate_until(WallTime::from_millis(1_800_000_000_999));
         metrics.out_of_order(false);
+        metrics.started(WallTime::from_millis(1_795_232_306_500));
         metrics.clock_ahead(-42);
         metrics.signature_refused(true);
         metrics.commit(Duration::from_micros(150));
@@ -460,6 +474,7 @@ mod tests {
             "shroff_certificate_expiry_timestamp_seconds 1800000000",
             "# TYPE process_resident_memory_bytes gauge",
             "shroff_out_of_order 0",
+            "shroff_start_time_seconds 1795232306",
             "shroff_clock_ahead_seconds -42",
             "shroff_signature_refused 1",
             "shroff_ledger_commit_duration_seconds_bucket{le=\"0.0002\"} 1",
