@@ -171,7 +171,8 @@ mod tests {
         );
         let mut board = Board { signature_refused: true, ..Board::default() };
         board.certificate = Some(CertificateFault::Ended);
-        let display = DeviceView { role: Role::Display, kind: "vfd", device: "/dev/ttyUSB0".to_owned(), ..device("silent") };
+        let display =
+            DeviceView { role: Role::Display, kind: "vfd", device: "/dev/ttyUSB0".to_owned(), ..device("silent") };
         let console = DeviceView { kind: "console", device: String::new(), ..display.clone() };
         assert_eq!(
             status(&board, &[device(CONNECTED), display, console], None),

@@ -20,8 +20,8 @@ pub use keys::{KeyError, PlatformKey, PlatformKeys};
 pub use merchant::Merchant;
 pub use notices::Notices;
 pub use settlement::{Batch, Settled, SettledPage, Settlements, Settling};
-pub(crate) use v2::codes::refuses_signature;
 pub use statement::{Announced, NoStatement, ReportFault, StatementHead, Statements, Warrant};
+pub(crate) use v2::codes::refuses_signature;
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
 pub const REPLY_MAX: usize = 64 * 1024;
