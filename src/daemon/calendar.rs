@@ -136,13 +136,14 @@ mod tests {
     use super::*;
 
     const DAY: u64 = 24 * 3600;
+    const MINUTES: u64 = 2 * 24 * 60;
 
     fn at(tick: u64, wall: WallTime) -> Now {
         Now { tick: Tick::default().after(Duration::from_secs(tick)), wall }
     }
 
     fn days(count: u64) -> WallTime {
-        BUILT.after(Duration::from_secs(count * DAY))
+        BUILT.after(Duration::from_secs(count.saturating_mul(DAY)))
     }
 
     #[test]
@@ -180,8 +181,8 @@ mod tests {
         let paper = Paper { serial: String::new(), name: String::new(), from: days(0), until: days(1) };
         let mut calendar = Calendar::new(WallTime::default(), Some(paper), "");
         let mut told = Vec::new();
-        for minute in 0..=(2 * 24 * 60) {
-            calendar.look(at(minute * 60, days(2)));
+        for minute in 0..=MINUTES {
+            calendar.look(at(minute.saturating_mul(60), days(2)));
             told.extend(calendar.told.filter(|it| told.last() != Some(it)));
         }
         let at: Vec<u64> = told.iter().map(|(_, at)| at.since(Tick::default()).as_secs() / DAY).collect();

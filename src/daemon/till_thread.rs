@@ -85,7 +85,9 @@ impl Loop<'_> {
 
     fn sleep(&self) -> Duration {
         let now = self.hands.clock.tick();
-        self.till.next_wake().map_or(SLEEP_MAX, |at| at.since(now).min(SLEEP_MAX))
+        // Who stops has 10 s in all: no part of a second may be slept away at the end.
+        let rest = self.stopping.map_or(SLEEP_MAX, |since| LAST_WORDS.saturating_sub(now.since(since)).min(SLEEP_MAX));
+        self.till.next_wake().map_or(rest, |at| at.since(now).min(rest))
     }
 
     fn wake(&mut self) -> Result<(), LedgerError> {

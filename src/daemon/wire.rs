@@ -90,7 +90,9 @@ impl Wire {
     /// Asks for the gateway's certificates at once, because those that were kept may be old, and then twice a day.
     pub(super) async fn keep_keys_fresh(self) {
         loop {
-            let wait = if self.gateway.refresh_keys().await.is_ok() { KEYS_EVERY } else { KEYS_AGAIN };
+            // In public-key mode there may be no certificates to fetch, and replies are believed without them.
+            let had = self.gateway.refresh_keys().await.is_ok() || self.gateway.has_a_key_of_its_own();
+            let wait = if had { KEYS_EVERY } else { KEYS_AGAIN };
             self.note_signature();
             tokio::time::sleep(wait).await;
         }

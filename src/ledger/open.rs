@@ -88,11 +88,14 @@ impl Ledger {
             let at = standing(&db)?.written;
             go_on(&mut db, "older_copy", &birth.mark, false, at)?;
         }
-        let (mark, salt, counter, seq, hash, starts) = db.query_row(
+        // Outside a transaction the commit comes when the row has been read, and its failure would be nobody's.
+        let tx = db.transaction()?;
+        let (mark, salt, counter, seq, hash, starts) = tx.query_row(
             "UPDATE head SET starts = starts + 1 WHERE id = 1 RETURNING mark, salt, counter, seq, hash, starts",
             [],
             |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)),
         )?;
+        tx.commit()?;
         let mark: String = mark;
         if lock.is_some() {
             remember(path, &mark, starts, seq);

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use rustix::fs::Access;
+use rustix::io::Errno;
 
 use super::error::LedgerError;
 use super::open::Ledger;
@@ -144,15 +146,13 @@ impl Reader {
 
     /// The same, even where a restore was interrupted.
     pub(super) fn look(path: &Path) -> Result<Self, LedgerError> {
-        match std::fs::File::open(path) {
-            Ok(file) => drop(file),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(LedgerError::Missing(path.to_owned()));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Err(LedgerError::Denied(path.to_owned()));
-            }
-            Err(error) => return Err(LedgerError::Io(error)),
+        // Asked, and not opened: closing any descriptor of the file takes back every lock this process has on it
+        // (fcntl(2)), and whoever opens the ledger next would believe that nobody else has and remove its WAL.
+        match rustix::fs::access(path, Access::READ_OK) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Err(LedgerError::Missing(path.to_owned())),
+            Err(Errno::ACCESS) => return Err(LedgerError::Denied(path.to_owned())),
+            Err(errno) => return Err(LedgerError::Io(errno.into())),
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)?;

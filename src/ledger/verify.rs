@@ -95,13 +95,16 @@ pub(super) fn verify(db: &Connection, step: &mut dyn FnMut(u64)) -> Result<Repor
     Ok(report)
 }
 
-/// The digests the journal vouches for, by payment, by attempt and by refund.
+/// The digests the journal vouches for, by payment, by attempt and by refund. Years of them must fit beside a daemon that
+/// has 256 MB, so 32 bytes stand for name and digest.
 #[derive(Default)]
 struct Said {
-    payments: BTreeMap<String, String>,
-    attempts: BTreeMap<String, String>,
-    refunds: BTreeMap<String, String>,
+    payments: Digests,
+    attempts: Digests,
+    refunds: Digests,
 }
+
+type Digests = BTreeMap<[u8; 16], [u8; 16]>;
 
 impl Report {
     fn found(&mut self, finding: Finding) {
@@ -150,7 +153,7 @@ fn chain_of(db: &Connection, report: &mut Report, step: &mut dyn FnMut(u64)) -> 
         if link.as_slice() != hash.as_slice() {
             report.found(Finding::Altered(seq));
         }
-        note(&mut said, payment, out_trade_no, &data);
+        note(&mut said, &payment, out_trade_no.as_deref(), &data);
         (last, before) = (seq, hash);
         report.lines = report.lines.saturating_add(1);
         if report.lines.is_multiple_of(4096) {
@@ -165,60 +168,100 @@ fn chain_of(db: &Connection, report: &mut Report, step: &mut dyn FnMut(u64)) -> 
     Ok(said)
 }
 
-fn note(said: &mut Said, payment: String, out_trade_no: Option<String>, data: &str) {
-    let Ok(data) = serde_json::from_str::<serde_json::Value>(data) else { return };
-    let digest = |key: &str| data.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
-    if let (Some(name), Some(digest)) = (digest("refund_ref"), digest("r")) {
-        said.refunds.insert(name, digest);
-    }
-    if let Some(digest) = digest("p") {
-        said.payments.insert(payment, digest);
-    }
-    if let (Some(number), Some(digest)) = (out_trade_no, digest("a")) {
-        said.attempts.insert(number, digest);
+fn note(said: &mut Said, payment: &str, out_trade_no: Option<&str>, data: &str) {
+    for (kind, name, digest) in vouched(payment, out_trade_no, data) {
+        said.of(kind).insert(chain::short(&name), chain::short(&digest));
     }
 }
 
-fn compare(db: &Connection, report: &mut Report, said: Said) -> Result<(), LedgerError> {
-    let Said { mut payments, mut attempts, mut refunds } = said;
-    let payments_now = digests(
+/// What rows there are.
+#[derive(Clone, Copy)]
+enum Kind {
+    Payment,
+    Attempt,
+    Refund,
+}
+
+impl Said {
+    fn of(&mut self, kind: Kind) -> &mut Digests {
+        match kind {
+            Kind::Payment => &mut self.payments,
+            Kind::Attempt => &mut self.attempts,
+            Kind::Refund => &mut self.refunds,
+        }
+    }
+}
+
+/// The rows that a line says it has written: name and digest.
+fn vouched(payment: &str, out_trade_no: Option<&str>, data: &str) -> Vec<(Kind, String, String)> {
+    let Ok(data) = serde_json::from_str::<serde_json::Value>(data) else { return Vec::new() };
+    let digest = |key: &str| data.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    [
+        digest("refund_ref").zip(digest("r")).map(|(name, digest)| (Kind::Refund, name, digest)),
+        digest("p").map(|digest| (Kind::Payment, payment.to_owned(), digest)),
+        out_trade_no.zip(digest("a")).map(|(name, digest)| (Kind::Attempt, name.to_owned(), digest)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn compare(db: &Connection, report: &mut Report, mut said: Said) -> Result<(), LedgerError> {
+    each(
         db,
         "SELECT ref, client_ref, lane, amount, currency, description, attach, operator, patience_ms, asked_code,
             created_at, state, money, canceled, decline_code, decline_text, alarm, open, attempts, next_action, next_at
          FROM payments ORDER BY ref",
         PAYMENT_VALUES,
+        |name, digest| {
+            report.payments = report.payments.saturating_add(1);
+            if said.payments.remove(&chain::short(&name)) != Some(digest) {
+                report.found(Finding::Payment(name));
+            }
+        },
     )?;
-    for (name, digest) in payments_now {
-        report.payments = report.payments.saturating_add(1);
-        if payments.remove(&name).as_ref() != Some(&digest) {
-            report.found(Finding::Payment(name));
-        }
-    }
-    let attempts_now = digests(
+    each(
         db,
         "SELECT out_trade_no, payment, no, code_hint, stage, state, money, outcome, tries, refunds, paid_seen,
             refund_due, watch, refused, refused_class, err_code, err_code_des, alarm, refund_no, transaction_id, paid_at,
             payer_total, payer_currency, rate
          FROM attempts ORDER BY out_trade_no",
         ATTEMPT_VALUES,
+        |name, digest| {
+            report.attempts = report.attempts.saturating_add(1);
+            if said.attempts.remove(&chain::short(&name)) != Some(digest) {
+                report.found(Finding::Attempt(name));
+            }
+        },
     )?;
-    for (name, digest) in attempts_now {
-        report.attempts = report.attempts.saturating_add(1);
-        if attempts.remove(&name).as_ref() != Some(&digest) {
-            report.found(Finding::Attempt(name));
-        }
+    if knows_refunds(db)? {
+        each(db, REFUND_ROWS, REFUND_VALUES, |name, digest| {
+            report.refunds = report.refunds.saturating_add(1);
+            if said.refunds.remove(&chain::short(&name)) != Some(digest) {
+                report.found(Finding::Refund(name));
+            }
+        })?;
     }
-    let rows = if knows_refunds(db)? { digests(db, REFUND_ROWS, REFUND_VALUES)? } else { Vec::new() };
-    for (name, digest) in rows {
-        report.refunds = report.refunds.saturating_add(1);
-        if refunds.remove(&name).as_ref() != Some(&digest) {
-            report.found(Finding::Refund(name));
-        }
-    }
-    for name in payments.into_keys().chain(attempts.into_keys()).chain(refunds.into_keys()) {
-        report.found(Finding::Lost(name));
-    }
+    lost(db, report, said)?;
     sums(db, report)
+}
+
+/// Names what the journal tells of and what has no row; the journal is read again for it.
+fn lost(db: &Connection, report: &mut Report, mut said: Said) -> Result<(), LedgerError> {
+    if said.payments.is_empty() && said.attempts.is_empty() && said.refunds.is_empty() {
+        return Ok(());
+    }
+    let mut statement = db.prepare("SELECT payment, out_trade_no, data FROM journal ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (payment, out_trade_no): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+        for (kind, name, _) in vouched(&payment, out_trade_no.as_deref(), &row.get::<_, String>(2)?) {
+            if said.of(kind).remove(&chain::short(&name)).is_some() {
+                report.found(Finding::Lost(name));
+            }
+        }
+    }
+    Ok(())
 }
 
 const REFUND_ROWS: &str = concat!("SELECT ", columns!(), " FROM refunds ORDER BY refund_ref");
@@ -242,11 +285,18 @@ fn sums(db: &Connection, report: &mut Report) -> Result<(), LedgerError> {
     Ok(())
 }
 
-fn digests(db: &Connection, sql: &'static str, columns: usize) -> Result<Vec<(String, String)>, LedgerError> {
+/// The name and the digest of each row.
+fn each(
+    db: &Connection,
+    sql: &'static str,
+    columns: usize,
+    mut give: impl FnMut(String, [u8; 16]),
+) -> Result<(), LedgerError> {
     let mut statement = db.prepare(sql)?;
-    let rows = statement.query_map([], |row| {
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
         let values: Vec<Value> = (0..columns).map(|at| row.get(at)).collect::<Result<_, _>>()?;
-        Ok((row.get::<_, String>(0)?, chain::row(&values)))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+        give(row.get(0)?, chain::short(&chain::row(&values)));
+    }
+    Ok(())
 }

@@ -207,6 +207,12 @@ impl Gateway {
         self.dialect.platform().is_some()
     }
 
+    /// Whether a key of the gateway's is configured, so that its certificates are not needed: public-key mode.
+    #[must_use]
+    pub fn has_a_key_of_its_own(&self) -> bool {
+        self.keys.configured.serials().next().is_some()
+    }
+
     async fn fetch_keys(&self, platform: &dyn Platform, limit: Duration, asked: &mut Asked) -> Result<(), Doubt> {
         let host = lock(&self.hosts).preferred(self.clock.tick());
         let mut result = self.fetch_keys_from(host, platform, limit).await;

@@ -43,7 +43,8 @@ pub enum Known {
 impl Gateway {
     /// Asks about an order that cannot exist, as `terminal`.
     pub async fn prove(&self, terminal: &TerminalId, currency: Currency) -> Proven {
-        if let Err(why) = self.refresh_keys().await {
+        let without_list = self.refresh_keys().await.err();
+        if let Some(why) = without_list.filter(|_| !self.has_a_key_of_its_own()) {
             return Proven::NoKeys(why);
         }
         let number = format!("{terminal}{NOBODYS}").parse::<OutTradeNo>();
@@ -57,6 +58,7 @@ impl Gateway {
             Ok(Answer::Query(QueryAnswer::NoWord(refusal))) if is_absent(refusal.code()) => Proven::Unsigned,
             Ok(Answer::Query(QueryAnswer::NoWord(refusal))) => Proven::Refused(refusal),
             Ok(_) => Proven::Strange,
+            Err(Doubt::Distrust(Distrust::UnknownKey)) if let Some(why) = without_list => Proven::NoKeys(why),
             Err(doubt) => Proven::Doubt(doubt),
         }
     }

@@ -46,6 +46,7 @@ pub(super) fn answer(state: &mut State, request: &Request, now: Tick) -> Reply {
             let Some(platform) = &mut state.platform else { return refuse(404, "start with --tls or --dir for v3") };
             platform.ahead_s = change.clock_ahead_s.unwrap_or(platform.ahead_s);
             platform.unsigned_errors = change.unsigned_errors.unwrap_or(platform.unsigned_errors);
+            platform.no_list = change.no_list.unwrap_or(platform.no_list);
             if change.rotate && platform.rotate().is_err() {
                 return refuse(500, "no new key");
             }
@@ -97,6 +98,7 @@ struct Manners {
     rotate: bool,
     clock_ahead_s: Option<i64>,
     unsigned_errors: Option<bool>,
+    no_list: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -165,7 +167,7 @@ fn platform(state: &State) -> Reply {
         None => ok(&Value::Null),
         Some(platform) => ok(&json!({
             "serials": platform.serials(), "clock_ahead_s": platform.ahead_s,
-            "unsigned_errors": platform.unsigned_errors, "lists": platform.lists,
+            "unsigned_errors": platform.unsigned_errors, "no_list": platform.no_list, "lists": platform.lists,
         })),
     }
 }

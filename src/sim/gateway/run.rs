@@ -118,7 +118,7 @@ const DOOR: &str = r#"The simulator's own door (JSON; it never shows a payment c
                              "unknown_serial", "unsigned", "unknown_refund", "other_amount", "other_merchant",
                              "other_order", "says_closed", "garbage", "none"]}: the resends run so many times as fast,
                              and the next tries go wrong, one fault each
-  GET, POST /_sim/platform   v3's manners: {"rotate": true, "clock_ahead_s": 0, "unsigned_errors": false}
+  GET, POST /_sim/platform   v3's manners: {"rotate": true, "clock_ahead_s": 0, "unsigned_errors": false, "no_list": false}
 
 Faults:
   on the way in    "lose_request" "hang_request" "doubled" {"land_late": {"after_ms": 10000}}

@@ -288,6 +288,18 @@ fn over_v3_the_signature_the_api_key_and_the_clock_are_told_apart() {
     platform(r#"{"clock_ahead_s": 0, "unsigned_errors": true}"#);
     counter.doctor(&[]).exits(0).ok("keys", "did not sign the answer");
     platform(r#"{"unsigned_errors": false}"#);
+    // In public-key mode its certificates are not needed.
+    counter.write("pub_key.pem", &std::fs::read_to_string(counter.path("papers/pub_key.pem")).expect("a paper"));
+    platform(r#"{"no_list": true}"#);
+    counter.doctor(&[]).fails("keys", "404", "", 78);
+    let with_key = format!(
+        "[gateway.v3]\nplatform_public_key_file = \"pub_key.pem\"\nplatform_public_key_id = \"{}\"\n",
+        Sim::PUBLIC_KEY_ID
+    );
+    counter.replace("[gateway.v3]\n", &with_key);
+    counter.doctor(&[]).exits(0).ok("keys", "believed").ok("platform keys", "1 known");
+    counter.replace(&with_key, "[gateway.v3]\n");
+    platform(r#"{"no_list": false}"#);
     // A certificate that the platform does not know.
     let strange = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).expect("a key");
     let mut params = rcgen::CertificateParams::default();

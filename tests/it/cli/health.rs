@@ -22,9 +22,10 @@ fn sells(counter: &Counter, name: &str) {
 
 /// Changes one digit of the key.
 fn rotate(counter: &Counter) {
-    let key = std::fs::read_to_string(counter.path("v2.key")).expect("a key");
-    let last = if key.ends_with('0') { "1" } else { "0" };
-    counter.write("v2.key", &format!("{}{last}", &key[..key.len() - 1]));
+    let mut key = std::fs::read_to_string(counter.path("v2.key")).expect("a key");
+    let last = key.pop();
+    key.push(if last == Some('0') { '1' } else { '0' });
+    counter.write("v2.key", &key);
 }
 
 #[test]

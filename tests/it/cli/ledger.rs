@@ -85,3 +85,53 @@ fn a_ledger_that_is_not_there_or_none_is_told_apart() {
     );
     counter.shroff(&["payments"]).exits(65).tells("damaged");
 }
+
+#[test]
+fn the_daemon_keeps_sqlites_lock_on_the_ledger() {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    counter.sells("R-1", CODE, "paid");
+    assert_eq!(counter.api().get("/v1/payments").status, 200);
+    // SQLite's SHARED lock of its whole life: 510 bytes from 2^30 + 2 on. Without it an older SQLite, Debian's sqlite3 for
+    // one, that looks into the ledger believes when it leaves that it was alone, and removes the WAL under the daemon.
+    let inode = std::fs::metadata(counter.path("ledger.sqlite")).expect("the ledger").ino();
+    let locks = std::fs::read_to_string("/proc/locks").expect("the kernel's locks");
+    let held = locks.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [_, "POSIX", _, "READ", _, file, "1073741826", _] = words[..] else { return false };
+        file.ends_with(&format!(":{inode}"))
+    });
+    assert!(held, "{inode}: {locks}");
+}
+
+#[test]
+fn a_start_on_a_full_disk_fails_and_leaves_no_trace() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    counter.sells("R-1", CODE, "paid");
+    counter.kill_daemon();
+    let wal = std::fs::metadata(counter.path("ledger.sqlite-wal")).expect("a WAL").len();
+    assert!(wal > 32 << 10, "{wal} B may grow, and nothing fails");
+    let config = counter.path("config.toml");
+    for _ in 0..2 {
+        // Nothing may grow beyond the shared memory's 32 KiB.
+        let mut full = std::process::Command::new("bash");
+        full.args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 32; exec \"$@\"",
+            "bash",
+            env!("CARGO_BIN_EXE_shroff"),
+            "serve",
+            "--config",
+        ]);
+        let ended = full.arg(&config).output().expect("it ends by itself");
+        assert_eq!(ended.status.code(), Some(74), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    counter.open();
+    counter.sells("R-2", "130000517967681396", "paid");
+    let db = rusqlite::Connection::open(counter.path("ledger.sqlite")).expect("the ledger");
+    let turns: u32 =
+        db.query_row("SELECT count(*) FROM journal WHERE payment = ''", [], |row| row.get(0)).expect("a count");
+    assert_eq!(turns, 0, "it is taken for an older copy of itself");
+}

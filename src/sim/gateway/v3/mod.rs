@@ -82,8 +82,12 @@ pub(super) fn list(platform: &mut Platform, merchant: &Merchant, request: &Reque
     if let Err(why) = platform.accepts(request, &merchant.mch_id, wall) {
         return reply::error(401, "SIGN_ERROR", why);
     }
-    platform.lists = platform.lists.saturating_add(1);
-    let mut reply = Reply::json(200, &platform.list(&merchant.v3_key));
+    let mut reply = if platform.no_list {
+        reply::error(404, "RESOURCE_NOT_EXISTS", "no certificates")
+    } else {
+        platform.lists = platform.lists.saturating_add(1);
+        Reply::json(200, &platform.list(&merchant.v3_key))
+    };
     let nonce = "C0FFEEC0FFEEC0FFEEC0FFEEC0FFEE00";
     reply.headers.extend(platform.sign(&reply.body, nonce, wall, How::Well, &request.serial));
     reply

@@ -47,6 +47,8 @@ pub(in crate::sim::gateway) struct Platform {
     pub(in crate::sim::gateway) ahead_s: i64,
     /// Errors carry no signature, as the real one's often do not.
     pub(in crate::sim::gateway) unsigned_errors: bool,
+    /// There are no certificates to be had, as for a merchant of public-key mode.
+    pub(in crate::sim::gateway) no_list: bool,
     /// How often the list of certificates was given out.
     pub(in crate::sim::gateway) lists: u64,
 }
@@ -65,6 +67,7 @@ impl Platform {
             nonces: VecDeque::new(),
             ahead_s: 0,
             unsigned_errors: false,
+            no_list: false,
             lists: 0,
         };
         platform.rotate()?;
