@@ -1,6 +1,6 @@
 //! `shroff config`: what is wrong with the configuration, and what is in force.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -14,9 +14,20 @@ use crate::edge::gateway::{GatewayError, TlsError};
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ConfigCommand {
     /// Say everything that is wrong with it, with line and cure; its keys and certificates are tried too, and nothing is sent
-    Check(Json),
+    Check(CheckArgs),
     /// Show every value in force; of a secret only the name of its file
     Show(ShowArgs),
+}
+
+/// How to check it.
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// A service was given its keys in DIR when it started: refuse where one of them has changed since, because only a
+    /// restart hands it out
+    #[arg(long, value_name = "DIR")]
+    given: Option<PathBuf>,
+    #[command(flatten)]
+    output: Json,
 }
 
 /// How to show it.
@@ -31,7 +42,7 @@ pub(super) struct ShowArgs {
 
 pub(super) fn run(path: &Path, command: &ConfigCommand) -> anyhow::Result<Exit> {
     match command {
-        ConfigCommand::Check(output) => check(path, *output),
+        ConfigCommand::Check(args) => check(path, args),
         ConfigCommand::Show(args) => show(path, args),
     }
 }
@@ -54,12 +65,24 @@ struct Fault {
 
 /// The configuration, once the way to the gateway could be made of it as `serve` makes it: whether a key belongs to its
 /// certificate shows only there. Nothing is sent, and nothing is kept.
-fn load(path: &Path) -> Result<Config, ConfigErrors> {
-    let config = Source::new(path).load()?;
-    match gateway_for_a_look(&config, Clock::start()) {
-        Ok(_) => Ok(config),
-        Err(why) => Err(ConfigErrors::unusable(path, &at_fault(&why), &why)),
+///
+/// Where a service was `given` its files, they must not have changed since: systemd hands them out once, at the start, so
+/// the service itself does not see it.
+fn load(path: &Path, given: Option<&Path>) -> Result<Config, ConfigErrors> {
+    let mut source = Source::new(path);
+    source.credentials = source.credentials.filter(|_| given.is_none());
+    let config = source.load()?;
+    if let Err(why) = gateway_for_a_look(&config, Clock::start()) {
+        return Err(ConfigErrors::late(path, &[at_fault(&why)], &format!("cannot be used: {why}")));
     }
+    // What was given may lack a file that is new. Then its name is new as well, and the service says so.
+    let before = given.and_then(|given| Config::load(path, Some(given)).ok());
+    let rewritten = before.map(|before| before.files.changed(&config.files)).unwrap_or_default();
+    if rewritten.is_empty() {
+        return Ok(config);
+    }
+    let why = "has another content than the service was given; that needs a restart: systemctl restart shroff";
+    Err(ConfigErrors::late(path, &rewritten, why))
 }
 
 /// The key that the way to the gateway could not be made of.
@@ -76,9 +99,9 @@ fn at_fault(error: &ServeError) -> String {
     }
 }
 
-fn check(path: &Path, output: Json) -> anyhow::Result<Exit> {
-    let loaded = load(path);
-    if output.json {
+fn check(path: &Path, args: &CheckArgs) -> anyhow::Result<Exit> {
+    let loaded = load(path, args.given.as_deref());
+    if args.output.json {
         let fine = loaded.is_ok();
         let (errors, notes) = match &loaded {
             Ok(config) => (Vec::new(), notes(config)),

@@ -94,15 +94,16 @@ impl ConfigErrors {
         Self { file: file.to_owned(), errors }
     }
 
-    /// One fault that shows only when the configuration is put to use: what `key` holds cannot be used.
+    /// Faults of these keys that show only when what was read is put to use.
     #[must_use]
-    pub fn unusable(file: &Path, key: &str, why: impl fmt::Display) -> Self {
+    pub fn late(file: &Path, keys: &[String], why: &str) -> Self {
         let rows = rows(file).unwrap_or_default();
-        let line = rows.into_iter().find(|row| row.key == key).and_then(|row| match row.origin {
+        let line = |key: &String| match rows.iter().find(|row| row.key == *key)?.origin {
             Origin::File { line, .. } => Some(line),
             Origin::Default | Origin::Missing => None,
-        });
-        Self::new(file, vec![ConfigError::new(key, line, Problem::Clash(format!("cannot be used: {why}")))])
+        };
+        let fault = |key: &String| ConfigError::new(key, line(key), Problem::Clash(why.to_owned()));
+        Self::new(file, keys.iter().map(fault).collect())
     }
 
     /// The file they are in.

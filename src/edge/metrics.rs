@@ -1,5 +1,7 @@
 //! What an operator watches: counters, gauges and histograms in OpenMetrics text, base units, names with `shroff_`.
 
+mod classic;
+
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -343,7 +345,7 @@ impl Metrics {
     /// Everything in the older text form (version 0.0.4), which whoever does not ask for OpenMetrics expects.
     #[must_use]
     pub fn classic(&self) -> String {
-        classic(&self.text())
+        classic::of(&self.text())
     }
 }
 
@@ -386,39 +388,6 @@ fn process() -> String {
         ));
     }
     text
-}
-
-/// OpenMetrics in the form that came before it: counters and infos are named in full where they are described, and there
-/// are neither units nor an end.
-fn classic(text: &str) -> String {
-    let ending = |kind: &str| match kind {
-        "counter" => "_total",
-        "info" => "_info",
-        _ => "",
-    };
-    let kind = |name: &str| {
-        let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-        told.filter(|(told, _)| *told == name).map(|(_, kind)| kind).next().unwrap_or_default().to_owned()
-    };
-    let mut out = String::with_capacity(text.len());
-    for line in text.lines() {
-        let mut words = line.splitn(4, ' ');
-        match (words.next(), words.next(), words.next(), words.next()) {
-            (Some("#"), Some("UNIT" | "EOF"), ..) => {}
-            (Some("#"), Some("HELP"), Some(name), Some(help)) => {
-                out.push_str(&format!("# HELP {name}{} {help}\n", ending(&kind(name))));
-            }
-            (Some("#"), Some("TYPE"), Some(name), Some(told)) => {
-                let shown = if told == "info" { "gauge" } else { told };
-                out.push_str(&format!("# TYPE {name}{} {shown}\n", ending(told)));
-            }
-            _ => {
-                out.push_str(line);
-                out.push('\n');
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]

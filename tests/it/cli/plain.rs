@@ -49,6 +49,23 @@ fn a_key_of_another_certificate_is_refused_before_the_service_is() {
 }
 
 #[test]
+fn a_key_that_was_changed_since_the_service_was_given_it_needs_a_restart() {
+    let counter = Counter::new();
+    let given = counter.path("given");
+    let check = |expected| {
+        let args = ["config", "check", "--given", given.to_str().expect("a path")];
+        counter.shroff(&args).exits(expected).never_says("another-v2")
+    };
+    check(0);
+    std::fs::create_dir(&given).expect("a folder");
+    check(0);
+    counter.write("given/v2.key", "mock-v2-secret-key");
+    check(0);
+    counter.write("v2.key", "another-v2-secret-key");
+    check(78).tells("gateway.v2.key_file has another content").tells("systemctl restart shroff");
+}
+
+#[test]
 fn what_is_in_force_is_shown_with_its_origin_and_without_secrets() {
     let counter = Counter::new();
     let shown = counter.shroff(&["config", "show", "--origin"]).exits(0).never_says("mock-v2-secret-key");
