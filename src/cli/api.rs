@@ -10,7 +10,7 @@ use reqwest::{Client, RequestBuilder, Url};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::shown::Payment;
+use super::shown::{Payment, Refund};
 use crate::words::{ClientRef, PaymentRef, Secret};
 
 /// How long the daemon may take for an answer it does not hold back on purpose; its own limit is ten seconds.
@@ -47,7 +47,7 @@ pub(super) enum Trouble {
     Broken { socket: String, why: String },
     /// It said no.
     #[error("{0}")]
-    Refused(Refused),
+    Refused(Box<Refused>),
     /// It answered, and not like a shroff.
     #[error("what answers at {socket} does not speak like this shroff ({why}); are both of the same version?")]
     Strange { socket: String, why: String },
@@ -62,6 +62,11 @@ pub(super) struct Refused {
     detail: String,
     #[serde(default)]
     pub(super) retryable: bool,
+    /// Where the payment's money is.
+    #[serde(default)]
+    pub(super) money: String,
+    /// What is left to refund, smallest unit.
+    pub(super) left: Option<u64>,
     #[serde(default)]
     errors: Vec<Fault>,
 }
@@ -97,12 +102,27 @@ impl Trouble {
         }
     }
 
-    /// The stable code of a refusal.
-    pub(super) fn code(&self) -> Option<&str> {
+    /// The daemon has said no: what was asked for is not done.
+    pub(super) fn says_no(&self) -> bool {
+        matches!(self, Self::Refused(refused) if refused.status < 500 || refused.code == "busy")
+    }
+
+    /// The request did not get as far as the daemon.
+    pub(super) fn is_before_sending(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Denied { .. })
+    }
+
+    /// What the daemon said, if it has refused.
+    pub(super) fn refused(&self) -> Option<&Refused> {
         match self {
-            Self::Refused(refused) => Some(&refused.code),
+            Self::Refused(refused) => Some(refused),
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Denied { .. } | Self::Strange { .. } => None,
         }
+    }
+
+    /// The stable code of a refusal.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.refused().map(|refused| refused.code.as_str())
     }
 }
 
@@ -195,6 +215,14 @@ impl Daemon {
         Payment::read(value).map_err(|error| self.strange(&error.to_string()))
     }
 
+    /// The refund in `value`.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(super) fn refund(&self, value: &Value) -> Result<Refund, Trouble> {
+        Refund::read(value).map_err(|error| self.strange(&error.to_string()))
+    }
+
     fn socket(&self) -> String {
         self.socket.display().to_string()
     }
@@ -220,7 +248,7 @@ impl Daemon {
             return Ok(Reply { status: status.as_u16(), body });
         }
         match Refused::deserialize(&body) {
-            Ok(refused) => Err(Trouble::Refused(refused)),
+            Ok(refused) => Err(Trouble::Refused(Box::new(refused))),
             Err(_) => Err(self.strange(&format!("HTTP {status} without a problem document"))),
         }
     }

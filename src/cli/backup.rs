@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::landing::Landing;
+use super::landing::{self, Landing};
 use super::offline::Books;
 use super::progress::Bar;
 use super::shown::shop_time;
 use super::{Exit, Json, say};
+use crate::config::Local;
 
 /// Where to. The daemon may run; the copy is of one moment, and is read to its last line before it gets its name. It
 /// holds what the shop takes and no key. Exit code 1 when the ledger itself is damaged: the copy is kept all the same.
@@ -38,6 +39,7 @@ struct Document {
 pub(super) fn run(path: &Path, args: &BackupArgs) -> anyhow::Result<Exit> {
     crate::daemon::harden();
     let books = Books::open(path)?;
+    landing::keep_off_books(&args.file, path, &[Local::load(path)?.ledger_path])?;
     let mut landing = Landing::beside(&args.file, args.force)?;
     let bar = Bar::of_things("pages of the ledger".to_owned());
     let copied = books.reader.backup(landing.path(), &mut |done, all| bar.shows(done, Some(all)));

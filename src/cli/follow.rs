@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::api::{Daemon, PATIENCE, Reply, Trouble};
+use super::api::{Daemon, PATIENCE, Refused, Reply, Trouble};
 use super::say;
 use super::shown::{Decline, Payment};
 use crate::edge::clock::Clock;
@@ -25,6 +25,27 @@ pub(super) struct Told {
     pub(super) payment: Payment,
     /// The API's whole object.
     pub(super) body: Value,
+}
+
+/// A request that the daemon does once only under its name has failed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    trouble: Trouble,
+    /// The daemon may have done it all the same: only its answer is missing.
+    perhaps_done: bool,
+}
+
+impl Failed {
+    /// What the daemon said, if it has refused.
+    pub(super) fn refused(&self) -> Option<&Refused> {
+        self.trouble.refused()
+    }
+
+    /// As an error that says `what_then` where it may have been done.
+    pub(super) fn explained(self, what_then: impl FnOnce() -> String) -> anyhow::Error {
+        let error = anyhow::Error::from(self.trouble);
+        if self.perhaps_done { error.context(what_then()) } else { error }
+    }
 }
 
 /// Someone at the terminal, and the daemon.
@@ -65,23 +86,13 @@ impl<'a> Follower<'a> {
 
     /// Asks for the payment in `body`. `None`: the cashier left before there was an answer.
     ///
-    /// The same body is the same payment, so it is repeated when the connection broke; but not when nobody listened
-    /// in the first place, for then there is nothing to wait for.
-    ///
     /// # Errors
-    /// When the daemon refuses it, is not there, or stays away.
-    pub(super) async fn begin(&mut self, body: &[u8]) -> Result<Option<Told>, Trouble> {
+    /// When the daemon refuses it, is not there, stays away, or cannot be understood.
+    pub(super) async fn begin(&mut self, body: &[u8]) -> Result<Option<Told>, Failed> {
         let (daemon, path) = (self.daemon, ["v1", "payments"]);
-        let asking = async {
-            match daemon.post(&path, body.to_vec(), None).await {
-                Err(trouble) if trouble.passes() && !matches!(trouble, Trouble::Unreachable { .. }) => {
-                    insist(self.clock, || daemon.post(&path, body.to_vec(), None)).await
-                }
-                answered => answered,
-            }
-        };
+        let asking = request(self.clock, || daemon.post(&path, body.to_vec(), None), |reply| told(daemon, reply));
         tokio::select! {
-            reply = asking => Ok(Some(told(daemon, reply?)?)),
+            told = asking => told.map(Some),
             _ = self.interrupts.recv() => Ok(None),
         }
     }
@@ -213,6 +224,30 @@ fn told(daemon: &Daemon, reply: Reply) -> Result<Told, Trouble> {
     Ok(Told { payment, body: reply.body })
 }
 
+/// Asks for what the daemon does once only under the name that is in it, and reads the answer.
+///
+/// So it is repeated when the connection broke; but not when nobody listened in the first place, for then there is
+/// nothing to wait for.
+///
+/// # Errors
+/// When the daemon refuses it, is not there, stays away, or cannot be understood.
+pub(super) async fn request<T, Asking>(
+    clock: Clock,
+    ask: impl Fn() -> Asking,
+    read: impl FnOnce(Reply) -> Result<T, Trouble>,
+) -> Result<T, Failed>
+where
+    Asking: Future<Output = Result<Reply, Trouble>>,
+{
+    let first = ask().await;
+    let not_sent = first.as_ref().is_err_and(Trouble::is_before_sending);
+    let reply = match first {
+        Err(trouble) if trouble.passes() && !not_sent => insist(clock, ask).await,
+        answered => answered,
+    };
+    reply.and_then(read).map_err(|trouble| Failed { perhaps_done: !not_sent && !trouble.says_no(), trouble })
+}
+
 /// Asks until the daemon answers, as long as it may be on its way back.
 pub(super) async fn insist<Asking>(clock: Clock, ask: impl Fn() -> Asking) -> Result<Reply, Trouble>
 where
@@ -243,7 +278,56 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
+    use serde::Deserialize as _;
+
     use super::*;
+    use crate::cli::api::on_tokio;
+
+    fn lost() -> Trouble {
+        Trouble::Broken { socket: "s".to_owned(), why: "it was closed".to_owned() }
+    }
+
+    fn nonsense() -> Trouble {
+        Trouble::Strange { socket: "s".to_owned(), why: "no JSON".to_owned() }
+    }
+
+    fn refused(status: u16, code: &str) -> Trouble {
+        let document = serde_json::json!({"status": status, "code": code, "title": "no", "detail": "no"});
+        Trouble::Refused(Box::new(Refused::deserialize(document).expect("a refusal")))
+    }
+
+    #[test]
+    fn only_what_was_never_sent_or_was_refused_is_certainly_not_done() {
+        let nobody = || Trouble::Unreachable { socket: "s".to_owned(), why: "nobody".to_owned() };
+        let denied = || Trouble::Denied { socket: "s".to_owned() };
+        for (replies, perhaps_done) in [
+            (vec![Err(nobody())], false),
+            (vec![Err(denied())], false),
+            (vec![Err(refused(403, "supervisor_needed"))], false),
+            (vec![Err(lost()), Err(refused(409, "already_refunded"))], false),
+            (vec![Err(nonsense())], true),
+            (vec![Err(refused(500, "what"))], true),
+            (vec![Err(lost()), Err(denied())], true),
+            (vec![Err(lost()), Err(nonsense())], true),
+            (vec![Err(refused(503, "out_of_order")), Err(denied())], true),
+            // It answers, and the answer cannot be read.
+            (vec![Ok(Reply { status: 201, body: Value::Null })], true),
+        ] {
+            let told = format!("{replies:?}");
+            let left = RefCell::new(replies.into_iter());
+            let asking = request(
+                Clock::start(),
+                || std::future::ready(left.borrow_mut().next().expect("no further question")),
+                |_| Err::<(), _>(nonsense()),
+            );
+            let failed = on_tokio(async { Ok(asking.await.expect_err("failed")) }).expect("tokio");
+            assert_eq!((failed.perhaps_done, left.borrow().len()), (perhaps_done, 0), "{told}");
+            let text = format!("{:#}", failed.explained(|| "look first".to_owned()));
+            assert_eq!(text.contains("look first"), perhaps_done, "{told}");
+        }
+    }
 
     fn scene(state: &str, decline: Option<&str>, action: &str) -> String {
         let decline = decline.map(|code| Decline { code: code.to_owned(), text: "余额不足".to_owned() });

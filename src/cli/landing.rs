@@ -2,7 +2,7 @@
 
 use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -83,6 +83,40 @@ impl Landing {
     }
 }
 
+/// Refuses to make a file of a command at `path` where one stands, or belongs, that the command reads: `inputs`, by
+/// whatever name.
+///
+/// # Errors
+/// When it is one of them.
+pub(super) fn keep_off<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), BadData> {
+    match inputs.into_iter().find(|input| is_same(path, input)) {
+        None => Ok(()),
+        Some(input) => {
+            let input = input.display();
+            Err(BadData(format!(
+                "{} would take the place of {input}, which is read; name another file",
+                path.display()
+            )))
+        }
+    }
+}
+
+/// The same for what every command reads: the configuration, and ledgers with all their files.
+///
+/// # Errors
+/// When `path` is one of them.
+pub(super) fn keep_off_books(path: &Path, config: &Path, ledgers: &[PathBuf]) -> Result<(), BadData> {
+    let ledgers: Vec<PathBuf> = ledgers.iter().flat_map(|ledger| crate::ledger::files(ledger)).collect();
+    keep_off(path, ledgers.iter().map(PathBuf::as_path).chain([config]))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let file = |path: &Path| path.metadata().ok().map(|it| (it.dev(), it.ino()));
+    let same = |one: &Path, other: &Path| file(one).zip(file(other)).is_some_and(|(one, other)| one == other);
+    // The second for a file that is not there at the moment, as a ledger's journal.
+    same(one, other) || (one.file_name() == other.file_name() && same(folder(one), folder(other)))
+}
+
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -152,6 +186,25 @@ mod tests {
         assert!(Landing::beside(Path::new("/dev/full"), true).expect_err("a device").is::<BadData>());
         let error = Landing::beside(&folder.path().join("none/a.csv"), false).expect_err("no folder");
         assert!(error.is::<io::Error>(), "{error:#}");
+    }
+
+    #[test]
+    fn what_is_read_is_known_by_every_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("in.csv"), b"precious").expect("a file");
+        std::fs::write(path("out.html"), b"old").expect("a file");
+        std::os::unix::fs::symlink(path("in.csv"), path("link")).expect("a link");
+        std::fs::hard_link(path("in.csv"), path("second")).expect("a name");
+        let inputs = [path("in.csv"), path("not-there-yet")];
+        let inputs = || inputs.iter().map(PathBuf::as_path);
+        for name in ["in.csv", "link", "second", "./in.csv", "not-there-yet", "./not-there-yet"] {
+            let error = keep_off(&path(name), inputs()).expect_err(name);
+            assert!(error.to_string().contains("is read"), "{error}");
+        }
+        for name in ["out.html", "new.html", "none/in.csv", "none/not-there-yet"] {
+            keep_off(&path(name), inputs()).expect(name);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use zeroize::Zeroizing;
 
 use super::api::{Daemon, on_tokio};
+use super::exit::BadData;
 use super::follow::{Follower, Told};
 use super::shown::Payment;
 use super::{Exit, Json, say};
@@ -66,7 +67,7 @@ pub(super) fn run(path: &Path, args: &PayArgs) -> anyhow::Result<Exit> {
     let local = Local::load(path)?;
     let amount = Money::parse_major(&args.amount, local.currency)?;
     let code = args.code.as_ref().map(read_code).transpose()?;
-    let client_ref = args.client_ref.as_ref().map_or_else(draw, ToString::to_string);
+    let client_ref = name_of(args.client_ref.as_ref())?;
     let body = Zeroizing::new(serde_json::to_vec(&PaymentRequest {
         client_ref: client_ref.clone(),
         amount: amount.minor(),
@@ -75,13 +76,21 @@ pub(super) fn run(path: &Path, args: &PayArgs) -> anyhow::Result<Exit> {
         ..PaymentRequest::default()
     })?);
     let daemon = Daemon::at(&local.socket)?;
-    on_tokio(take(&daemon, &body, &client_ref, args.output))
+    on_tokio(take(&daemon, &body, &client_ref, amount, args.output))
 }
 
-async fn take(daemon: &Daemon, body: &[u8], client_ref: &str, output: Json) -> anyhow::Result<Exit> {
+async fn take(daemon: &Daemon, body: &[u8], client_ref: &str, amount: Money, output: Json) -> anyhow::Result<Exit> {
     let mut follower = Follower::new(daemon).context("Ctrl-C cannot be caught")?;
-    let Some(told) = follower.begin(body).await? else {
-        say::tell(&format!("left before an answer; `shroff show {client_ref}` says whether there is a payment"));
+    // Before anything is sent: whoever never gets an answer needs the name to ask again.
+    say::tell(&format!("asking for {amount}, client_ref {client_ref}"));
+    let doubt = || {
+        format!(
+            "the payment may have been accepted: `shroff show {client_ref}` tells; the same command with --ref {client_ref} \
+             takes the money once only"
+        )
+    };
+    let Some(told) = follower.begin(body).await.map_err(|failed| failed.explained(doubt))? else {
+        say::tell(&format!("left before an answer; {}", doubt()));
         return Ok(Exit::Later);
     };
     let reference = told.payment.reference.clone();
@@ -128,7 +137,19 @@ fn is_paid(payment: &Payment) -> bool {
     payment.state == "paid"
 }
 
-pub(super) fn draw() -> String {
+/// The name of a request: the one that was given, or one drawn afresh.
+///
+/// # Errors
+/// When a payment code was given: the name is shown, and a code never is.
+pub(super) fn name_of(given: Option<&impl ToString>) -> anyhow::Result<String> {
+    let Some(given) = given.map(ToString::to_string) else { return Ok(draw()) };
+    if given.parse::<AuthCode>().is_ok() {
+        return Err(BadData("what was given with --ref is a payment code, and no name".to_owned()).into());
+    }
+    Ok(given)
+}
+
+fn draw() -> String {
     format!("CLI-{}", Dice.nonce().chars().take(DRAWN).collect::<String>())
 }
 

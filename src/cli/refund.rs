@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-use super::api::{Daemon, Reply, Trouble, on_tokio};
-use super::exit::BadData;
-use super::follow::insist;
+use super::api::{Daemon, Refused, Reply, on_tokio};
+use super::exit::{BadData, Ended};
+use super::follow::{insist, request};
 use super::show::unknown;
-use super::shown::{Payment, Refund};
+use super::shown::{Payment, Refund, amount};
 use super::{Exit, Json, pay, say};
 use crate::config::Local;
 use crate::edge::api::RefundRequest;
@@ -18,6 +19,9 @@ use crate::edge::clock::Clock;
 use crate::words::{Currency, Money, RefundRef, Secret};
 
 /// What to give back, and why. The terminal gives it back once, however often the same --ref is asked for.
+///
+/// The refund_ref is told before anything is sent, so that a refund whose answer was lost can be asked for again under
+/// its name. Ctrl-C leaves, and what was accepted goes on.
 ///
 /// Exit code 0 when the customer has the money or WeChat has accepted the refund, 75 when WeChat has not accepted it yet
 /// and the terminal goes on trying, 1 when it failed or needs a person, 77 when it needs the supervisor.
@@ -60,27 +64,54 @@ pub(super) fn run(path: &Path, args: &RefundArgs) -> anyhow::Result<Exit> {
 async fn refund(daemon: &Daemon, args: &RefundArgs, token: Option<&Secret>) -> anyhow::Result<Exit> {
     let clock = Clock::start();
     let Some(payment) = daemon.find(&args.name).await? else { return Err(unknown().into()) };
-    let refund_ref = args.refund_ref.as_ref().map_or_else(pay::draw, ToString::to_string);
+    let refund_ref = pay::name_of(args.refund_ref.as_ref())?;
     let body = serde_json::to_vec(&RefundRequest {
         refund_ref: refund_ref.clone(),
         amount: args.amount.as_deref().map(|amount| minor(amount, &payment)).transpose()?,
         reason: args.reason.clone(),
         operator: args.operator.clone(),
     })?;
-    let path = ["v1", "payments", payment.reference.as_str(), "refunds"];
-    let reply = match daemon.post(&path, body.clone(), token).await {
-        // The same body is the same refund.
-        Err(trouble) if trouble.passes() && !matches!(trouble, Trouble::Unreachable { .. }) => {
-            insist(clock, || daemon.post(&path, body.clone(), token)).await
-        }
-        answered => answered,
+    let reference = payment.reference.as_str();
+    let path = ["v1", "payments", reference, "refunds"];
+    let mut interrupts = signal(SignalKind::interrupt()).context("Ctrl-C cannot be caught")?;
+    // Before anything is sent: whoever never gets an answer needs the name to ask again.
+    say::tell(&format!("asking for the refund {refund_ref} of {reference}"));
+    let doubt = || {
+        format!(
+            "the refund may have been accepted: `shroff show {reference}` tells; the same command with --ref {refund_ref} \
+             gives the money back once only"
+        )
     };
-    let reply = reply?;
-    say::tell(&format!("{refund_ref}: {} of {}", Refund::read(&reply.body)?.total(), payment.reference));
-    let reply = follow(daemon, clock, reply).await.with_context(|| {
-        format!("lost sight of {refund_ref}, which goes on without us; `shroff show {}` says how it ends", args.name)
+    let asking =
+        request(clock, || daemon.post(&path, body.clone(), token), |reply| Ok((daemon.refund(&reply.body)?, reply)));
+    let asked = tokio::select! {
+        asked = asking => asked,
+        _ = interrupts.recv() => {
+            say::tell(&format!("left before an answer; {}", doubt()));
+            return Ok(Exit::Later);
+        }
+    };
+    let (refund, reply) = asked.map_err(|failed| {
+        let token = args.supervisor_token_file.as_deref();
+        let text = failed.refused().and_then(|refused| for_the_cashier(refused, &payment, &refund_ref, token));
+        let error = failed.explained(doubt);
+        match text {
+            Some(text) => Ended { exit: Exit::of(&error), text }.into(),
+            None => error,
+        }
     })?;
-    let refund = Refund::read(&reply.body)?;
+    say::tell(&format!("{refund_ref}: {} of {reference}", refund.total()));
+    let followed = tokio::select! {
+        followed = follow(daemon, clock, reply) => followed,
+        _ = interrupts.recv() => {
+            say::tell(&format!("left; {refund_ref} goes on: `shroff show {reference}` says how it ends"));
+            return Ok(Exit::Later);
+        }
+    };
+    let reply = followed.with_context(|| {
+        format!("lost sight of {refund_ref}, which goes on without us; `shroff show {reference}` says how it ends")
+    })?;
+    let refund = daemon.refund(&reply.body)?;
     if args.output.json {
         say::json(&reply.body)?;
     } else {
@@ -94,11 +125,52 @@ async fn refund(daemon: &Daemon, args: &RefundArgs, token: Option<&Secret>) -> a
     })
 }
 
+/// A refusal in the words of the command line, where the daemon's are for programs: which option and which command help.
+///
+/// `token`: the file whose token came with the request. The daemon does not say that a token is wrong; but the right
+/// one is never told that the supervisor is needed.
+fn for_the_cashier(refused: &Refused, payment: &Payment, name: &str, token: Option<&Path>) -> Option<String> {
+    let reference = &payment.reference;
+    Some(match refused.code.as_str() {
+        "supervisor_needed" => {
+            let why = if refused.money == "unknown" {
+                "the ledger was restored from a backup and may have forgotten a refund of this payment: look for one in \
+                 WeChat Pay's statement (shroff reconcile); if there is none, the supervisor may refund it"
+            } else {
+                "the refund is above refund.operator_max and needs the supervisor"
+            };
+            match token {
+                None => format!("{why}: the same command with --supervisor-token-file FILE"),
+                Some(path) => format!(
+                    "{why}, and the token in {} is not the supervisor's: name the file of api.supervisor_token_file, or \
+                     one with the same token",
+                    path.display()
+                ),
+            }
+        }
+        "amount_too_large" => {
+            format!("at most {} of {reference} is left to refund", amount(refused.left?, &payment.currency))
+        }
+        "amount_zero" => "the amount is zero; without --amount all that is left is given back".to_owned(),
+        "not_final" => format!(
+            "it is not certain that {reference} is paid: `shroff cancel {reference}` takes back whatever was taken; or \
+             wait for its end and refund it then"
+        ),
+        "already_refunded" => {
+            format!("all of {reference} was given back or is on its way: `shroff show {reference}` says how far it is")
+        }
+        "ref_conflict" => format!(
+            "{name} is a refund with other values: `shroff show {name}` tells which; another refund needs another --ref"
+        ),
+        _ => return None,
+    })
+}
+
 /// Waits a while for its end.
 async fn follow(daemon: &Daemon, clock: Clock, mut reply: Reply) -> anyhow::Result<Reply> {
     let end = clock.tick().after(FOLLOWED);
     loop {
-        let refund = Refund::read(&reply.body)?;
+        let refund = daemon.refund(&reply.body)?;
         if refund.is_final || clock.tick() >= end {
             return Ok(reply);
         }
@@ -155,5 +227,31 @@ mod tests {
         assert_eq!(empty, "not yet: requested HKD 12.00 of T01-A-1 refund R-1-1 T01A1F (NOTENOUGH)\n");
         let failed = line(&refund("failed", true, Some("REFUNDCLOSE")));
         assert_eq!(failed, "failed HKD 12.00 of T01-A-1 refund R-1-1 T01A1F (REFUNDCLOSE)\n");
+    }
+
+    #[test]
+    fn after_a_restore_the_supervisor_is_told_to_look_first() {
+        let value = serde_json::json!({
+            "ref": "T01-A-1", "client_ref": "R-1", "lane": "1", "amount": 1007, "currency": "HKD", "state": "paid",
+            "money": "taken", "final": true, "attempts": [], "refunded": 0, "cashier": {"text": "…"},
+            "next": {"action": "none"}, "acked": true, "created_at": "2026-11-21T03:38:26.000Z",
+            "updated_at": "2026-11-21T03:38:26.000Z", "seq": 3,
+        });
+        let payment = Payment::read(&value).expect("a payment");
+        let refused = |money: &str| -> Refused {
+            let value = serde_json::json!({
+                "status": 403, "code": "supervisor_needed", "title": "t", "detail": "Bearer", "money": money,
+            });
+            serde_json::from_value(value).expect("a refusal")
+        };
+        let told = |money, token: Option<&str>| {
+            let token = token.map(Path::new);
+            for_the_cashier(&refused(money), &payment, "one", token).expect("words of its own")
+        };
+        let unknown = told("unknown", None);
+        assert!(unknown.contains("shroff reconcile") && unknown.contains("--supervisor-token-file FILE"), "{unknown}");
+        let wrong = told("unknown", Some("boss"));
+        assert!(wrong.contains("shroff reconcile") && wrong.contains("in boss is not the supervisor's"), "{wrong}");
+        assert!(!told("taken", None).contains("reconcile"));
     }
 }

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::api::on_tokio;
 use super::exit::{BadData, Ended};
-use super::landing::Landing;
+use super::landing::{self, Landing};
 use super::progress::Bar;
 use super::shown::shop_time;
 use super::{Exit, Json, refused, say};
@@ -65,6 +65,7 @@ pub(super) fn run(path: &Path, args: &StatementArgs) -> anyhow::Result<Exit> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let config = Config::load(path, credentials.as_deref())?;
     let gateway = crate::daemon::gateway(&config, clock)?;
+    landing::keep_off_books(&target, path, std::slice::from_ref(&config.ledger_path))?;
     let mut landing = Landing::beside(&target, args.force)?;
     match on_tokio(fetch(&gateway, args.day, &mut landing))? {
         Fetched::File(statement) => {

@@ -21,7 +21,7 @@ mod verify;
 
 pub use error::LedgerError;
 pub use movements::Movements;
-pub use open::{Birth, Ledger, is_held};
+pub use open::{Birth, Ledger, files, is_held};
 pub use read::{AttemptRow, Filter, JournalLine, PaymentRow, Reader, Search};
 pub use reconciled::{RECONCILE_WITHIN_DAYS, Reconciled, keep_reconciled_offline};
 pub use refund_rows::RefundRow;

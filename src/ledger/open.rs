@@ -180,6 +180,12 @@ pub fn is_held(path: &Path) -> bool {
     matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock))
 }
 
+/// Every file that the ledger at `path` is made of, whether it is there or not.
+#[must_use]
+pub fn files(path: &Path) -> Vec<PathBuf> {
+    ["", "-wal", "-shm", "-journal", ".lock", ".witness"].map(|more| beside(path, more)).into()
+}
+
 /// The file of the ledger at `path` whose name ends in `more`.
 pub(super) fn beside(path: &Path, more: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -45,6 +45,9 @@ SELECT 1 FROM journal WHERE payment = ?1 AND data ->> 'event' = 'refund_noticed'
 const NOTIFY_URL: &str = "
 SELECT data ->> 'notify_url' FROM journal
 WHERE payment = ?1 AND data ->> 'event' = 'refund_requested' AND data ->> 'refund_ref' = ?2";
+const TOOK_ALL: &str = "
+SELECT data ->> 'all_that_was_left' FROM journal
+WHERE payment = ?1 AND data ->> 'event' = 'refund_requested' AND data ->> 'refund_ref' = ?2";
 const BY_NAME: &str = concat!("SELECT ", columns!(), ", acked_at, updated_at, seq FROM refunds WHERE refund_ref = ?1");
 const OF_PAYMENT: &str = concat!(
     "SELECT ",
@@ -179,6 +182,18 @@ impl Ledger {
     pub fn notify_url(&self, payment: &PaymentRef, refund: &RefundRef) -> Result<Option<String>, LedgerError> {
         let mut statement = self.db.prepare_cached(NOTIFY_URL)?;
         let told: Option<Option<String>> =
+            statement.query_row([payment.as_str(), refund.as_str()], |row| row.get(0)).optional()?;
+        Ok(told.flatten())
+    }
+
+    /// Whether this refund of `payment` was asked for all that was left then. What other refunds came to since says
+    /// nothing about that, so the journal has to. `None`: an older program accepted it and did not say.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn took_all(&self, payment: &PaymentRef, refund: &RefundRef) -> Result<Option<bool>, LedgerError> {
+        let mut statement = self.db.prepare_cached(TOOK_ALL)?;
+        let told: Option<Option<bool>> =
             statement.query_row([payment.as_str(), refund.as_str()], |row| row.get(0)).optional()?;
         Ok(told.flatten())
     }

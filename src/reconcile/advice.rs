@@ -292,8 +292,30 @@ pub(super) fn carried_over(found: &Found) -> Advice {
     (format!("the ledger {what} at {}, on another day", moment::shown(found.line.at)), "nothing".to_owned())
 }
 
-/// A line of the statement that says nothing.
+/// All that is listed is explained, and nothing is confirmed.
+pub(super) fn nothing_agrees(count: u64) -> Advice {
+    let none = match count {
+        1 => "the one movement that is listed does not agree".to_owned(),
+        _ => format!("none of the {count} movements that are listed agrees"),
+    };
+    (
+        format!("{none} with the ledgers: what is said about each may be right, but nothing of this day is confirmed"),
+        "see that the statement is of the day that was meant, and of everything (ALL); then compare it together with its \
+         neighbours: `shroff reconcile DAY1.csv DAY2.csv`"
+            .to_owned(),
+    )
+}
+
+/// A line of the statement that says nothing, or stands where nothing may.
 pub(super) fn unreadable(fault: &Fault) -> Advice {
+    if *fault == Fault::AfterSummary {
+        return (
+            "the line comes after the summary, where WeChat writes nothing: something was added, or two files were put \
+             together"
+                .to_owned(),
+            "download the statement again; give several statements one by one".to_owned(),
+        );
+    }
     (
         format!("the line could not be used: {fault}"),
         "download the statement again; look at this line yourself".to_owned(),

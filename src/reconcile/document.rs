@@ -191,7 +191,7 @@ impl Report {
                     complete: it.wholeness == Wholeness::Whole,
                     mismatches: match &it.wholeness {
                         Wholeness::Altered(wrong) => wrong.iter().collect(),
-                        Wholeness::Whole | Wholeness::NoSummary => Vec::new(),
+                        Wholeness::Whole | Wholeness::GoesOn | Wholeness::NoSummary => Vec::new(),
                     },
                 })
                 .collect(),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::advice;
 use super::book::{Book, LedgerLine, Standing, What};
 use super::evidence::Evidence;
-use super::finding::{Finding, Found, Kind};
+use super::finding::{Finding, Found, Kind, Weight};
 use super::moment;
 use super::names;
 use super::report::{Balances, Report};
@@ -40,6 +40,7 @@ pub fn explain<B: Book>(evidence: Evidence, books: &[B]) -> Result<Report, B::Er
     work.paid_twice()?;
     let names_compared = work.paid_again_elsewhere()?;
     work.bad_lines();
+    work.nothing_agrees();
     let Explaining { findings, agreed, .. } = work;
     Ok(Report { names_compared, ..Report::new(evidence, findings, &agreed) })
 }
@@ -374,6 +375,19 @@ impl<B: Book> Explaining<'_, B> {
     fn bad_lines(&mut self) {
         for (statement, line, fault) in &self.evidence.bad {
             self.findings.push(Finding::unreadable(*statement, *line, fault));
+        }
+    }
+
+    /// Whether everything that is listed was explained away and nothing was confirmed. That is what the statement of another
+    /// day looks like, so it is not fine; a day with one sale around midnight looks the same, and agrees with its neighbour.
+    fn nothing_agrees(&mut self) {
+        let agreed =
+            self.agreed.values().fold(self.evidence.loose.matched, |all, (count, _)| all.saturating_add(*count));
+        let listed = &self.evidence.loose.statement;
+        let count = listed.currencies().map(|it| listed.of(it).count()).fold(0, u64::saturating_add);
+        let explained = self.findings.iter().all(|it| it.kind.weight() == Weight::Note) && self.evidence.unlisted == 0;
+        if agreed == 0 && count > 0 && explained {
+            self.findings.push(Finding::nothing_agrees(count));
         }
     }
 

@@ -31,6 +31,8 @@ pub enum Kind {
     TwiceInLedgers,
     /// A line of the statement that could not be read.
     UnreadableLine,
+    /// Whatever the statement lists is explained, and nothing of it agrees.
+    NothingAgrees,
     /// Both agree, but one of them counts it on another day.
     CarriedOver,
 }
@@ -49,7 +51,7 @@ pub enum Weight {
 
 impl Kind {
     /// Every kind, the gravest first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::StateDiffers,
         Self::PaidTwice,
         Self::AmountDiffers,
@@ -61,6 +63,7 @@ impl Kind {
         Self::TwiceInStatement,
         Self::TwiceInLedgers,
         Self::UnreadableLine,
+        Self::NothingAgrees,
         Self::CarriedOver,
     ];
 
@@ -79,6 +82,7 @@ impl Kind {
             Self::TwiceInStatement => "twice_in_statement",
             Self::TwiceInLedgers => "twice_in_ledgers",
             Self::UnreadableLine => "unreadable_line",
+            Self::NothingAgrees => "nothing_agrees",
             Self::CarriedOver => "carried_over",
         }
     }
@@ -98,6 +102,7 @@ impl Kind {
             Self::TwiceInStatement => "twice in statement",
             Self::TwiceInLedgers => "twice in ledgers",
             Self::UnreadableLine => "unreadable line",
+            Self::NothingAgrees => "nothing agrees",
             Self::CarriedOver => "carried over",
         }
     }
@@ -116,7 +121,8 @@ impl Kind {
             | Self::UnresolvedHere
             | Self::TwiceInStatement
             | Self::TwiceInLedgers
-            | Self::UnreadableLine => Weight::Look,
+            | Self::UnreadableLine
+            | Self::NothingAgrees => Weight::Look,
             Self::CarriedOver => Weight::Note,
         }
     }
@@ -159,12 +165,21 @@ pub struct Finding {
 impl Finding {
     /// A line that could not be used.
     pub(super) fn unreadable(statement: usize, line: u64, fault: &Fault) -> Self {
-        let (cause, step) = advice::unreadable(fault);
+        Self::without_amount(Kind::UnreadableLine, Some((statement, line)), advice::unreadable(fault))
+    }
+
+    /// None of the `count` movements that are listed agrees.
+    pub(super) fn nothing_agrees(count: u64) -> Self {
+        Self::without_amount(Kind::NothingAgrees, None, advice::nothing_agrees(count))
+    }
+
+    /// What is about no movement.
+    fn without_amount(kind: Kind, place: Option<(usize, u64)>, (cause, step): advice::Advice) -> Self {
         Self {
-            kind: Kind::UnreadableLine,
+            kind,
             statement: None,
             ledger: None,
-            place: Some((statement, line)),
+            place,
             at_stake: 0,
             currency: None,
             statement_net: 0,

@@ -103,6 +103,7 @@ impl Report {
         for it in &self.statements {
             let whole = match it.wholeness {
                 Wholeness::Whole => "complete by its own summary",
+                Wholeness::GoesOn => "altered: rows follow its summary",
                 Wholeness::NoSummary => "not complete: its summary is missing",
                 Wholeness::Altered(_) => "not complete, or altered: its rows do not add up to its summary",
             };

@@ -77,6 +77,7 @@ impl Report {
             }
             None if finding.kind == Kind::PaidTwice => "both payments, as here".to_owned(),
             None if finding.kind == Kind::TwiceInLedgers => "compared with the other ledger".to_owned(),
+            None if finding.kind == Kind::NothingAgrees => "everything it lists".to_owned(),
             None if place.is_empty() => "nothing".to_owned(),
             None => place,
         }
@@ -86,7 +87,8 @@ impl Report {
     #[must_use]
     pub fn ledger_side(&self, finding: &Finding) -> String {
         let Some(Found { ledger, line }) = &finding.ledger else {
-            return if finding.kind == Kind::UnreadableLine { "not known" } else { "nothing" }.to_owned();
+            let known = [(Kind::UnreadableLine, "not known"), (Kind::NothingAgrees, "nothing that agrees")];
+            return known.iter().find(|(kind, _)| *kind == finding.kind).map_or("nothing", |(_, text)| text).to_owned();
         };
         let what = match &line.what {
             What::Payment { .. } => "payment",

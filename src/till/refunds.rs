@@ -119,12 +119,13 @@ impl Till {
     /// The outer error as [`Till::wake`]; the inner one says why the request was not taken.
     pub fn refund(&mut self, ask: NewRefund, now: Now) -> Result<Result<Returned, Refusal>, LedgerError> {
         if let Some(row) = self.ledger.refund(&ask.reference)? {
-            return Ok(same_refund(&row, &ask));
+            let all = self.ledger.took_all(&row.record.facts.payment, &ask.reference)?;
+            return Ok(same_refund(&row, all, &ask));
         }
         let Some(payment) = self.ledger.payment(&ask.payment)? else { return Ok(Err(Refusal::NoSuchPayment)) };
         let others = self.ledger.refunds_of(&ask.payment)?;
-        let amount = match self.may_refund(&ask, &payment, &others, now) {
-            Ok(amount) => amount,
+        let (amount, all) = match self.may_refund(&ask, &payment, &others, now) {
+            Ok(allowed) => allowed,
             Err(refusal) => return Ok(Err(refusal)),
         };
         if !ask.supervised && self.ledger.may_know_less(&ask.payment)? {
@@ -150,7 +151,7 @@ impl Till {
         self.refunds.note_earlier_calls(&others, now.tick);
         let notify_url = self.settings.notify_url.clone();
         let cx = self.refund_context(&facts.out_trade_no, now);
-        let step = Refund::request(facts, notify_url, &cx);
+        let step = Refund::request(facts, all, notify_url, &cx);
         let out = self.commit_refund(step, now)?.into_iter().collect();
         Ok(Ok(Returned { new: true, out }))
     }
@@ -247,14 +248,14 @@ impl Till {
         Ok(outgoing)
     }
 
-    /// How much may go back, or why nothing may.
+    /// How much may go back, and whether that is all that is left; or why nothing may.
     fn may_refund(
         &self,
         ask: &NewRefund,
         payment: &PaymentRow,
         others: &[RefundRow],
         now: Now,
-    ) -> Result<Money, Refusal> {
+    ) -> Result<(Money, bool), Refusal> {
         let record = &payment.record;
         if !record.state.is_final() {
             return Err(Refusal::NotSettled);
@@ -291,7 +292,8 @@ impl Till {
         if !ask.supervised && self.settings.operator_max.is_some_and(|max| amount > max) {
             return Err(Refusal::SupervisorNeeded);
         }
-        Money::new(amount, total.currency()).map_err(|_| Refusal::AmountTooLarge)
+        let money = Money::new(amount, total.currency()).map_err(|_| Refusal::AmountTooLarge)?;
+        Ok((money, amount == left))
     }
 
     pub(super) fn refund_context(&mut self, order: &OutTradeNo, now: Now) -> RefundContext<'_> {
@@ -301,10 +303,13 @@ impl Till {
 }
 
 /// The same name and the same values are the same refund; the same name and other values are a mistake of the POS.
-fn same_refund(row: &RefundRow, ask: &NewRefund) -> Result<Returned, Refusal> {
+/// Without an amount all that is left is asked for, and that is the same refund only where this one took `all` of it; an
+/// older program did not keep that, and called it the same.
+fn same_refund(row: &RefundRow, all: Option<bool>, ask: &NewRefund) -> Result<Returned, Refusal> {
     let kept = &row.record.facts;
+    let amount = ask.amount.map_or_else(|| all.unwrap_or(true), |amount| amount == kept.amount.minor());
     let same = ask.payment == kept.payment
-        && ask.amount.is_none_or(|amount| amount == kept.amount.minor())
+        && amount
         && ask.reason == kept.reason
         && ask.operator.as_deref().unwrap_or_default() == kept.operator;
     if same { Ok(Returned { new: false, out: Vec::new() }) } else { Err(Refusal::RefundConflict) }

@@ -164,9 +164,8 @@ impl Till {
         if self.lost.contains(ask.client_ref.as_str()) {
             return Ok(Err(Refusal::PerhapsLost));
         }
-        let reference = self.ledger.name()?;
-        let facts = match self.facts(&ask, reference.clone(), lane.clone(), mark, now) {
-            Ok(facts) => facts,
+        let amount = match self.amount(&ask) {
+            Ok(amount) => amount,
             Err(refusal) => return Ok(Err(refusal)),
         };
         if let Some(holder) = self.lanes.get(&lane).and_then(Lane::holder) {
@@ -177,6 +176,9 @@ impl Till {
         {
             return Ok(Err(Refusal::CodeUsed));
         }
+        // Only what is accepted takes a number: a gap in them would look like a payment that is gone.
+        let reference = self.ledger.name()?;
+        let facts = self.facts(&ask, reference.clone(), lane, amount, mark, now);
         let mut step = Payment::collect(facts, now);
         if let Some(code) = ask.auth_code {
             let mint = self.ledger.mint()?;
@@ -252,14 +254,8 @@ impl Till {
         }
     }
 
-    fn facts(
-        &self,
-        ask: &NewPayment,
-        reference: PaymentRef,
-        lane: LaneId,
-        mark: Option<CodeMark>,
-        now: Now,
-    ) -> Result<Facts, Refusal> {
+    /// How much is to be taken, or why not that.
+    fn amount(&self, ask: &NewPayment) -> Result<Money, Refusal> {
         let settings = &self.settings;
         let currency = ask.currency.unwrap_or(settings.currency);
         if currency != settings.currency && currency.code() != "CNY" {
@@ -271,18 +267,31 @@ impl Till {
         if ask.amount > settings.amount_max {
             return Err(Refusal::AmountTooLarge);
         }
-        Ok(Facts {
+        Money::new(ask.amount, currency).map_err(|_| Refusal::AmountTooLarge)
+    }
+
+    fn facts(
+        &self,
+        ask: &NewPayment,
+        reference: PaymentRef,
+        lane: LaneId,
+        amount: Money,
+        mark: Option<CodeMark>,
+        now: Now,
+    ) -> Facts {
+        let settings = &self.settings;
+        Facts {
             reference,
             client_ref: ask.client_ref.clone(),
             lane,
-            amount: Money::new(ask.amount, currency).map_err(|_| Refusal::AmountTooLarge)?,
+            amount,
             description: ask.description.clone().unwrap_or_else(|| settings.description.clone()),
             attach: ask.attach.clone().unwrap_or_default(),
             operator: ask.operator.clone().unwrap_or_default(),
             patience: ask.patience.unwrap_or(PATIENCE),
             asked_code: mark,
             created_at: now.wall,
-        })
+        }
     }
 }
 

@@ -35,6 +35,12 @@ async function signedIn(shop, options = {}) {
   return page;
 }
 
+/// Signs in where a session has ended.
+async function signInAgain(page, shop) {
+  await page.fill("#code", shop.shroff("cashier").trim().split("=")[1]);
+  await page.keyboard.press("Enter");
+}
+
 const stage = (page, state) => page.waitForSelector(`#stage[data-state="${state}"]:not([hidden])`, { timeout: 60_000 });
 const idle = (page) => page.waitForSelector(".till:not([hidden])");
 const reads = (page, selector, text) => page.waitForFunction(
@@ -49,9 +55,11 @@ const all = async (shop) => (await shop.api("GET", "/v1/payments?limit=200")).js
 /// What the browser itself says of answers that are refusals is no complaint.
 const complaints = (page) => page.complaints.filter((it) => !/status of (4\d\d|503)/.test(it));
 
-/// Sells and is paid, by the fastest way there is.
+/// Sells and is paid, by the fastest way there is. On a machine that is busy a page may not be connected for a moment; it
+/// sends nothing then.
 async function sell(page, shop, amount, scenario = 0, end = "paid") {
   await page.keyboard.type(amount);
+  await page.waitForSelector("#charge:not([disabled])");
   await page.keyboard.press("Enter");
   await stage(page, "armed");
   shop.scan(code(scenario));
@@ -138,6 +146,42 @@ test("a whole sale driven by the keyboard, with a refused card in between", () =
     await reads(page, "#view h1", view);
   }
   assert.deepEqual(complaints(page), []);
+}));
+
+test("a comma makes no other amount of the digits around it", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  const typed = async (keys, shown, charge) => {
+    await page.keyboard.press("Escape");
+    await page.keyboard.type(keys);
+    assert.deepEqual([await page.textContent("#entry"), await page.textContent("#charge")], [shown, charge]);
+    assert.equal(await page.isDisabled("#charge"), charge === "Take payment", keys);
+  };
+  await typed("1,234.5", "1,234.5", "Take HKD\u00a01,234.50");
+  for (const keys of ["1,50", "12345,678", "1,2345", ",50", "1,,000", "1,50.25"]) await typed(keys, keys, "Take payment");
+  await reads(page, ".till .fault", "Write it like 1,234.50");
+  await page.keyboard.press("Enter");
+  await reads(page, ".till .fault", "a comma only between thousands");
+  assert.deepEqual(await all(shop), []);
+  // The number pad's decimal key means the point, whatever it writes; an input method's sign means what is on the key.
+  const key = (code, key) => page.evaluate(([code, key]) => document.body.dispatchEvent(new KeyboardEvent("keydown", { code, key, bubbles: true, cancelable: true })), [code, key]);
+  for (const [code, sign, shown] of [["NumpadDecimal", ",", "1.50"], ["NumpadComma", ".", "1,50"], ["Comma", "，", "1,50"], ["Comma", "Process", "1,50"], ["Period", "Process", "1.50"]]) {
+    await page.keyboard.press("Escape");
+    await page.keyboard.type("1");
+    await key(code, sign);
+    await page.keyboard.type("50");
+    assert.equal(await page.textContent("#entry"), shown, `${code} ${sign}`);
+  }
+  await page.keyboard.press("Escape");
+  await sell(page, shop, "1,200");
+  assert.equal((await all(shop))[0].amount, 120_000);
+  await page.click("#details");
+  await page.click("#refund");
+  for (const [text, reading] of [["1,50", null], ["1,150", "1,150.00"], ["1150", "1,150.00"], ["1,1", null], ["1 50", null], ["1.505", null], ["1.5", "1.50"]]) {
+    await page.fill("#refund-amount", text);
+    assert.equal(await page.textContent("#refund-go"), reading ? `Give back HKD\u00a0${reading}` : "Refund", text);
+    assert.equal(await page.isDisabled("#refund-go"), !reading, text);
+    assert.equal(await page.textContent("#refund-unclear"), reading ? "" : "This amount is not clear. Write it like 1,234.50: a comma only between thousands.", text);
+  }
 }));
 
 test("a currency without decimals has no point", () => shopOf({ currency: "JPY", scanners: [] }, async (shop) => {
@@ -241,6 +285,167 @@ test("a lost answer's name is not the next customer's, shown or old", () => shop
   await sell(3);
 }));
 
+/// Presses for `amount`: it arrives, and then the terminal is away for this page. `back()` ends that, `posts` are the names
+/// that were sent.
+async function pressAndLose(page, shop, amount) {
+  let away = false;
+  const posts = [];
+  await page.route("**/v1/**", async (route) => {
+    const request = route.request();
+    const sale = request.method() === "POST" && request.url().endsWith("/v1/payments");
+    if (sale) posts.push(JSON.parse(request.postData()).client_ref);
+    if (away) return route.abort();
+    if (!sale || posts.length > 1) return route.continue();
+    away = true;
+    await route.fetch();
+    return route.abort();
+  });
+  await page.keyboard.type(amount);
+  await page.keyboard.press("Enter");
+  await until("it arrived", async () => (await all(shop))[0]?.amount === Number(amount) * 100);
+  return { posts, back: () => { away = false; } };
+}
+const paid = (shop) => until("it is paid", async () => (await all(shop))[0].state === "paid");
+
+test("what was paid while its answer was lost is an earlier sale, and never the next customer's", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  const { posts, back } = await pressAndLose(page, shop, "88");
+  shop.scan(code());
+  await paid(shop);
+  // The page gives up: nobody can still be standing there.
+  await page.waitForFunction(() => !document.querySelector("#charge").classList.contains("busy"), null, { timeout: 60_000 });
+  back();
+  await stage(page, "paid");
+  const title = () => page.textContent("#stage-title");
+  assert.equal(await title(), "An earlier sale was paid");
+  const [{ created_at }] = await all(shop);
+  const begun = new Date(Date.parse(created_at) + 8 * 3600_000).toISOString().slice(11, 16);
+  await reads(page, ".text", `It was begun at ${begun}. Hand over the goods only if it is`);
+  assert.equal(await page.getAttribute("#stage", "data-look"), "help");
+  await glance(page);
+  await page.keyboard.press("Enter");
+  assert.ok(await page.isVisible("#stage"), "whose it was is said by no key that was meant for the amount");
+  await page.reload();
+  await stage(page, "paid");
+  assert.equal(await title(), "An earlier sale was paid", "loaded anew, it is what it was");
+  assert.deepEqual(await axe(page), []);
+  await glance(page);
+  await page.click("#other");
+  await idle(page);
+  assert.equal((await all(shop))[0].acked, false, "another customer's stays among what needs somebody");
+  await page.keyboard.type("88\n");
+  await stage(page, "armed");
+  assert.equal((await all(shop)).length, 2);
+  assert.equal(new Set(posts).size, 2, "the next customer's has a name of its own");
+  assert.equal(await title(), "Waiting for the code");
+  shop.scan(code());
+  await stage(page, "paid");
+  assert.equal(await title(), "Paid");
+  assert.deepEqual(complaints(page), []);
+}));
+
+test("a press that finds an earlier sale says so, and takes the customer's own", () => shopOf({}, async (shop) => {
+  const [gone, other] = [await shop.sell(8800), await shop.cancel({ ref: (await all(shop))[0].ref }).then(() => shop.sell(8800, { auth_code: code() }))];
+  await paid(shop);
+  const page = await signedIn(shop);
+  await idle(page);
+  // What stays in the tab's memory when an answer was lost, and nothing has moved since.
+  const note = ({ client_ref }) => page.evaluate((it) => sessionStorage.setItem("shroff.ask-1", JSON.stringify(it)),
+    { client_ref, amount: 8800, lane: "1", currency: "HKD", began: Date.now() });
+  await note(gone);
+  await page.keyboard.type("88\n");
+  await stage(page, "armed");
+  assert.equal((await all(shop)).length, 3, "one that ended and took nothing is nobody's");
+  assert.equal(await page.textContent(".names"), "");
+  await page.keyboard.press("Escape");
+  await stage(page, "canceled");
+  await next(page);
+  await until("it is put away", async () => (await all(shop))[0].acked);
+  await page.reload();
+  await idle(page);
+  await note(other);
+  await page.keyboard.type("50\n");
+  await reads(page, "#stage-title", "An earlier sale was paid");
+  assert.deepEqual([await page.textContent(".total"), await page.textContent("#other")], ["HKD\u00a088.00", "No: take HKD\u00a050.00 now"]);
+  await next(page);
+  assert.deepEqual([await page.textContent("#entry"), (await all(shop)).length], ["0.00", 3]);
+  await note(other);
+  await page.keyboard.type("88\n");
+  await reads(page, "#stage-title", "An earlier sale was paid");
+  await glance(page);
+  await page.click("#other");
+  await stage(page, "armed");
+  const [mine, ...before] = await all(shop);
+  assert.deepEqual([mine.amount, before.length], [8800, 3]);
+  assert.ok(!before.some((it) => it.client_ref === mine.client_ref));
+  shop.scan(code());
+  await reads(page, "#stage-title", "Paid");
+  assert.deepEqual(complaints(page), []);
+}));
+
+test("what a session's end refuses is not forgotten", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  const { back } = await pressAndLose(page, shop, "88");
+  shop.scan(code());
+  await paid(shop);
+  await shop.api("POST", "/v1/logout", undefined, await page.evaluate(() => localStorage.getItem("shroff.session")));
+  back();
+  await page.waitForSelector("#code");
+  assert.notEqual(await page.evaluate(() => sessionStorage.getItem("shroff.ask-1")), null);
+  await signInAgain(page, shop);
+  await reads(page, "#stage-title", "An earlier sale was paid");
+  assert.equal((await all(shop)).length, 1);
+}));
+
+test("a session that ends in mid-sale leaves nothing old on the stage", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  const signOutThere = async () => {
+    await shop.api("POST", "/v1/logout", undefined, await page.evaluate(() => localStorage.getItem("shroff.session")));
+    await page.waitForSelector("#code");
+  };
+  await page.keyboard.type("88\n");
+  await stage(page, "armed");
+  await signOutThere();
+  await signInAgain(page, shop);
+  await stage(page, "armed");
+  shop.scan(code());
+  await stage(page, "paid");
+  await next(page);
+  await page.keyboard.type("89\n");
+  await stage(page, "armed");
+  await signOutThere();
+  shop.scan(code());
+  await paid(shop);
+  await signInAgain(page, shop);
+  await stage(page, "paid");
+  await reads(page, ".total", "HKD\u00a089.00");
+  await next(page);
+  await until("both are put away", async () => (await all(shop)).every((it) => it.acked));
+  assert.equal((await all(shop)).length, 2);
+}));
+
+test("a result that is old when it is first seen is an earlier sale", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  await page.keyboard.type("88\n");
+  await stage(page, "armed");
+  // The page hears nothing until two minutes later.
+  let away = true;
+  await page.route("**/v1/**", async (route) => {
+    if (away) return route.abort();
+    if (!route.request().url().endsWith("/v1/lanes")) return route.continue();
+    const answer = await route.fetch();
+    const json = await answer.json();
+    return route.fulfill({ response: answer, json: { ...json, now: new Date(Date.parse(json.now) + 120_000).toISOString() } });
+  });
+  await page.waitForSelector(".lost:not([hidden])");
+  shop.scan(code());
+  await paid(shop);
+  await page.clock.install({ time: Date.now() + 120_000 });
+  away = false;
+  await stage(page, "paid");
+  await reads(page, "#stage-title", "An earlier sale was paid");
+}));
+
 test("cancelling is at once before a code, and asks back after it", () => shopOf({}, async (shop) => {
   const page = await signedIn(shop);
   await page.keyboard.type("5\n");
@@ -332,6 +537,62 @@ test("a refund, by the cashier, by the supervisor, and never twice", () => shopO
   await reads(page, ".journal td", "paid");
   assert.deepEqual(await axe(page), []);
   assert.deepEqual(complaints(page), []);
+}));
+
+test("a refund without an answer keeps its name, whatever is refused afterwards", () => shopOf({ config: BOSS }, async (shop) => {
+  const page = await signedIn(shop);
+  await sell(page, shop, "300");
+  await page.click("#details");
+  const given = async () => (await shop.api("GET", `/v1/payments/${(await all(shop))[0].ref}/refunds`)).json.refunds.map((it) => it.amount);
+  let away = true;
+  await page.route("**/refunds*/**", (route) => (away ? route.abort() : route.continue()));
+  await page.route("**/refunds", async (route) => {
+    if (route.request().method() !== "POST" || !away) return route.continue();
+    // It arrives, and the answer does not; a refusal does.
+    const answer = await route.fetch();
+    return answer.ok() ? route.abort() : route.fulfill({ response: answer });
+  });
+  const ask = async (amount, token) => {
+    await page.fill("#refund-amount", amount);
+    await page.fill("#refund-reason", "wrong dish");
+    if (token) await page.fill("#refund-token", token);
+    await page.click("#refund-go");
+  };
+  const wrong = "not-the-token-of-anybody-at-all-1234";
+  await page.click("#refund");
+  await ask("100", shop.supervisor);
+  await reads(page, "dialog .fault", "not known whether");
+  await ask("100", wrong);
+  await reads(page, "dialog .fault", "may have been taken in");
+  assert.doesNotMatch(await page.textContent("dialog .fault"), /Nothing was given back/);
+  away = false;
+  await ask("100", wrong);
+  await reads(page, ".detail .fault", "HKD\u00a0100.00 that was asked for before was taken in");
+  assert.deepEqual(await given(), [10_000]);
+  // What was never sent before is known not to be given back.
+  await page.click("#refund");
+  await ask("60", wrong);
+  await reads(page, "dialog .fault", "Nothing was given back");
+  away = true;
+  await ask("60", shop.supervisor);
+  await reads(page, "dialog .fault", "not known whether");
+  // Loaded anew, and signed in anew, it is asked about before another is begun.
+  away = false;
+  await page.reload();
+  await page.click("#refund");
+  await reads(page, ".detail .fault", "HKD\u00a060.00 that was asked for before was taken in");
+  await page.click("#refund");
+  away = true;
+  await ask("20");
+  await reads(page, "dialog .fault", "not known whether");
+  await shop.api("POST", "/v1/logout", undefined, await page.evaluate(() => localStorage.getItem("shroff.session")));
+  await page.evaluate(() => document.querySelector("#refund-go")?.click());
+  await page.waitForSelector("#code");
+  away = false;
+  await signInAgain(page, shop);
+  await page.click("#refund");
+  await reads(page, ".detail .fault", "HKD\u00a020.00 that was asked for before was taken in");
+  assert.deepEqual(await given(), [10_000, 6000, 2000]);
 }));
 
 test("what needs somebody cannot be overlooked, until somebody has seen to it", () => shopOf({}, async (shop) => {
@@ -471,6 +732,28 @@ test("a terminal that is gone is told within seconds, and its old news is covere
   await stage(page, "armed");
 }));
 
+test("a key that is pressed while nobody answers is not lost, and sends nothing", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  let away = true;
+  await page.route("**/v1/lanes", (route) => (away ? route.abort() : route.continue()));
+  await page.keyboard.type("1");
+  await page.waitForSelector(".lost:not([hidden])");
+  await page.keyboard.type("50\n");
+  away = false;
+  await page.waitForSelector(".lost", { state: "hidden" });
+  assert.equal(await page.textContent("#entry"), "150");
+  await reads(page, ".till .fault", "nothing was sent");
+  assert.deepEqual(await all(shop), []);
+  await page.keyboard.press("Enter");
+  await stage(page, "armed");
+  away = true;
+  await page.waitForSelector(".lost:not([hidden])");
+  await page.keyboard.press("Escape");
+  away = false;
+  await page.waitForSelector(".lost", { state: "hidden" });
+  await stage(page, "armed");
+}));
+
 test("whoever signs out in one tab is signed out in all", () => shopOf({}, async (shop) => {
   const page = await signedIn(shop);
   const other = await page.context().newPage();
@@ -536,6 +819,9 @@ test("every state in every language fits on every screen", () => shopOf({ config
   await page.waitForSelector(".alarm:not([hidden])");
   await sell(page, shop, "1234.5");
   await look("paid");
+  await page.evaluate((ref) => sessionStorage.setItem("shroff.earlier-1", JSON.stringify(ref)), (await all(shop))[0].ref);
+  await page.waitForSelector('#stage[data-look="help"]');
+  await look("earlier");
   await page.evaluate(() => document.querySelector("#details").click());
   await page.waitForSelector("#refund");
   await look("detail", { whole: false });

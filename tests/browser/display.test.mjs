@@ -366,7 +366,7 @@ describe("what is shown", { concurrency: 4 }, () => {
     const first = await until("a countdown", () => seconds(one).catch(() => 0));
     assert.ok(first > 10 && first <= 30, `${first}`);
     await until("it runs", async () => (await seconds(one)) < first);
-    await shop.sell(8800, { lane: "2", deadline_s: 33 });
+    await shop.sell(8800, { lane: "2", deadline_s: 38 });
     await shows(two, "armed");
     assert.equal(await two.locator("#left").innerText(), "");
     await until("the last half minute is told", () => seconds(two).catch(() => 0));

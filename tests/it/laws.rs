@@ -49,7 +49,7 @@ fn a_refunds_step_gives_no_call_when_the_save_failed() {
         supervised: false,
         created_at: at(1).wall,
     };
-    let step = Refund::request(facts, None, &cx);
+    let step = Refund::request(facts, false, None, &cx);
     assert_eq!(step.commit(&mut Broken).expect_err("nothing was kept"), "the disk is full");
 }
 

@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 use self::scrub::Scrub;
 use super::api::{Daemon, on_tokio};
 use super::doctor::{self, DoctorArgs};
-use super::landing::Landing;
+use super::landing::{self, Landing};
 use super::{Exit, devices, say};
 use crate::config::{Local, Origin, rows};
 use crate::edge::clock::Clock;
@@ -46,6 +46,9 @@ pub(super) fn run(path: &Path, args: &BundleArgs) -> anyhow::Result<Exit> {
     let stamp: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).collect();
     let name = format!("shroff-support-{stamp}");
     let target = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
+    // Where the configuration cannot be read, nobody knows where the ledger is.
+    let known = Local::load(path).ok().map(|local| local.ledger_path);
+    landing::keep_off_books(&target, path, known.as_slice())?;
     let mut landing = Landing::beside(&target, args.force)?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let scrub = Scrub::of(path, credentials.as_deref());

@@ -29,6 +29,9 @@ struct View {
     /// Nothing differed, and both payments and refunds were compared with a statement that was all there.
     fine: bool,
     whole: bool,
+    /// Whenever that was: a statement was not all there, or not of everything.
+    #[serde(skip)]
+    in_part: bool,
     /// The day was not over.
     early: bool,
     /// Differences that put money in the wrong place, or may.
@@ -45,6 +48,7 @@ impl Compared {
             at: it.at,
             fine: it.is_whole() && it.kept.differences() == 0,
             whole: it.is_whole(),
+            in_part: !it.kept.is_whole(),
             early: it.at < day.end(),
             wrong: it.kept.wrong,
             look: it.kept.look,
@@ -83,10 +87,11 @@ impl View {
     fn note(&self, day: Day) -> String {
         let at = shop_time(&self.at.to_string());
         let again = format!("`shroff reconcile statement-{day}.csv` lists them");
-        let part = match (self.early, self.whole) {
-            (true, _) => ", before the day was over",
-            (false, true) => "",
-            (false, false) => ", but only in part: a statement was not all there, or not of everything",
+        let early = if self.early { ", before the day was over" } else { "" };
+        let part = match (self.early, self.in_part) {
+            (_, false) => "",
+            (true, true) => ", and only in part: a statement was not all there, or not of everything",
+            (false, true) => ", but only in part: a statement was not all there, or not of everything",
         };
         let found = match (self.wrong.saturating_add(self.look), self.unlisted) {
             (0, 0) => "nothing differs".to_owned(),
@@ -94,7 +99,7 @@ impl View {
             (count, 0) => format!("{count} differences; {again}"),
             (count, more) => format!("{count} differences, and {more} more movements that do not agree; {again}"),
         };
-        format!("reconciled at {at} UTC+8{part}: {found}")
+        format!("reconciled at {at} UTC+8{early}{part}: {found}")
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use compared::Compared;
 
 use super::exit::BadData;
-use super::landing::Landing;
+use super::landing::{self, Landing};
 use super::shown::{amount, shop_time, signed};
 use super::{Exit, Json, say};
 use crate::config::Local;
@@ -62,6 +62,7 @@ pub fn close(path: &Path, args: &CloseArgs, now: WallTime) -> anyhow::Result<(Ex
         return Ok((exit, format!("{}\n", serde_json::to_string_pretty(&document)?)));
     }
     if let Some(file) = &args.html {
+        landing::keep_off_books(file, path, std::slice::from_ref(&local.ledger_path))?;
         let mut landing = Landing::beside(file, args.force)?;
         landing.file().write_all(page::page(&summary, &compared).as_bytes()).context("the page cannot be written")?;
         landing.land()?;

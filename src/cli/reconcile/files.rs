@@ -33,6 +33,8 @@ pub(super) struct StatementFile {
     pub(super) layout: Option<Layout>,
     /// The day its first rows are of.
     pub(super) day: Option<Day>,
+    /// What was read to find that out.
+    pub(super) sample: Part,
 }
 
 /// A part of a file that begins at a row: first byte, and how many.
@@ -54,13 +56,15 @@ impl StatementFile {
         let size = file.metadata().with_context(about)?.len();
         let mut magic = [0; 2];
         let packed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
-        let mut statement = Self { path: path.to_owned(), name: name.clone(), packed, size, layout: None, day: None };
+        let (path, sample) = (path.to_owned(), Part::default());
+        let mut statement = Self { path, name: name.clone(), packed, size, layout: None, day: None, sample };
         let read = AtomicU64::new(0);
         let mut input = statement.whole(&read).with_context(about)?;
         match Layout::read(&mut input) {
             Ok(layout) => {
                 let sample = Part::read(&layout, &mut input.take(SAMPLE), |_, _| ()).with_context(about)?;
                 statement.day = sample.own_day();
+                statement.sample = sample;
                 statement.layout = Some(layout);
             }
             Err(StatementError::NoBill) => {}

@@ -16,6 +16,8 @@ const PARTS_PER_THREAD: usize = 8;
 
 /// Bad lines that are named when a statement is refused.
 const BAD_TOLD: usize = 5;
+/// The same where all of them are bad, mostly for the same reason.
+const USELESS_TOLD: usize = 3;
 
 /// What is to be compared, and how.
 #[derive(Debug)]
@@ -127,11 +129,14 @@ impl Job {
                 whole.join(&it.part);
             }
             let wholeness = file.layout.as_ref().map_or(Wholeness::Whole, |layout| whole.wholeness(layout));
+            if file.layout.as_ref().is_some_and(|layout| whole.is_useless(layout)) {
+                return Err(useless(file, &whole).into());
+            }
             if !self.partial {
                 refuse(file, &wholeness, &whole)?;
             }
-            let elsewhere =
-                self.day.is_some() && left_out > 0 && left_out == whole.rows.saturating_sub(whole.bad_count);
+            let usable = whole.days().map(|(_, rows)| rows).fold(0, u64::saturating_add);
+            let elsewhere = self.day.is_some() && left_out > 0 && left_out == usable;
             let day = if elsewhere { whole.own_day() } else { self.day.or_else(|| whole.own_day()).or(file.day) };
             let told = StatementRead {
                 name: file.name.clone(),
@@ -171,16 +176,46 @@ fn pieces(files: &[StatementFile], threads: usize) -> anyhow::Result<Vec<Piece>>
 fn days(files: &[StatementFile], own: &[Option<Day>]) -> Result<Days, BadData> {
     let mut days = Days::default();
     for (file, day) in files.iter().zip(own) {
-        let silent = || format!("the statement {} has no row that tells its day; name it with --day", file.name);
-        let day = day.ok_or_else(|| BadData(silent()))?;
+        let day = day.ok_or_else(|| silent(file))?;
         days.add(day, file.kind().tells_payments(), file.kind().tells_refunds());
     }
     Ok(days)
 }
 
+/// What is said of a statement that does not tell its day.
+fn silent(file: &StatementFile) -> BadData {
+    match &file.layout {
+        Some(layout) if file.sample.is_useless(layout) => useless(file, &file.sample),
+        Some(_) | None => {
+            let why = match bad_lines(&file.sample, USELESS_TOLD).as_slice() {
+                [] => String::new(),
+                told => format!(" ({})", told.join("; ")),
+            };
+            BadData(format!("the statement {} has no row that tells its day{why}; name it with --day", file.name))
+        }
+    }
+}
+
+/// Nothing of it can be compared, with --partial or without.
+fn useless(file: &StatementFile, read: &Part) -> BadData {
+    BadData(format!(
+        "the statement {}: not one line of it can be used ({}); a spreadsheet may have saved it: use the file as it was \
+         downloaded",
+        file.name,
+        bad_lines(read, USELESS_TOLD).join("; ")
+    ))
+}
+
+/// The first lines that could not be used, and why.
+fn bad_lines(read: &Part, count: usize) -> Vec<String> {
+    // The header is line 1.
+    read.bad.iter().take(count).map(|(line, fault)| format!("line {}: {fault}", line.saturating_add(1))).collect()
+}
+
 fn refuse(file: &StatementFile, wholeness: &Wholeness, whole: &Part) -> Result<(), BadData> {
     let mut why = match wholeness {
         Wholeness::Whole => return Ok(()),
+        Wholeness::GoesOn => "its summary is not its end".to_owned(),
         Wholeness::NoSummary => "its last lines, the summary, are missing".to_owned(),
         Wholeness::Altered(wrong) => {
             let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
@@ -188,9 +223,8 @@ fn refuse(file: &StatementFile, wholeness: &Wholeness, whole: &Part) -> Result<(
         }
     };
     let mut more = whole.bad_count;
-    for (line, fault) in whole.bad.iter().take(BAD_TOLD) {
-        // The header is line 1.
-        why.push_str(&format!("; line {}: {fault}", line.saturating_add(1)));
+    for told in bad_lines(whole, BAD_TOLD) {
+        why.push_str(&format!("; {told}"));
         more = more.saturating_sub(1);
     }
     if more > 0 {

@@ -8,7 +8,7 @@ mod table;
 mod work;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -18,6 +18,7 @@ pub use job::Job;
 pub use work::Meter;
 
 use super::exit::BadData;
+use super::landing::{self, Landing};
 use super::{Exit, say};
 use crate::config::Local;
 use crate::edge::dice::Dice;
@@ -59,10 +60,14 @@ pub(super) struct ReconcileArgs {
     /// Write a page to open and print
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Replace the page that is there
+    #[arg(long, requires = "html")]
+    force: bool,
 }
 
 pub(super) fn run(path: &Path, args: &ReconcileArgs, now: WallTime) -> anyhow::Result<Exit> {
     let files = files(path, &args.ledgers)?;
+    let landing = args.html.as_deref().map(|page| place(page, args, path, &files)).transpose()?;
     let (ledgers, books) = open(&files)?;
     let job = Job {
         statements: args.statements.clone(),
@@ -82,9 +87,10 @@ pub(super) fn run(path: &Path, args: &ReconcileArgs, now: WallTime) -> anyhow::R
     if !args.no_store {
         store::store(&mut report, &files, &args.statements, path, now);
     }
-    if let Some(file) = &args.html {
-        write(file, &report.page())?;
-        say::tell(&format!("the page is in {}", file.display()));
+    if let (Some(mut landing), Some(page)) = (landing, &args.html) {
+        landing.file().write_all(report.page().as_bytes()).context("the page cannot be written")?;
+        landing.land()?;
+        say::tell(&format!("the page is in {}", page.display()));
     }
     if args.json {
         say::json(&report.document())?;
@@ -152,15 +158,11 @@ fn warn(report: &Report) {
     }
 }
 
-/// Writes a file beside its place and moves it there, so that nobody ever finds half of it.
-fn write(file: &Path, text: &str) -> anyhow::Result<()> {
-    let failed = || format!("the page cannot be written to {}", file.display());
-    let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mode = std::fs::Permissions::from_mode(0o666);
-    let mut beside = tempfile::Builder::new().permissions(mode).tempfile_in(folder).with_context(failed)?;
-    std::io::Write::write_all(&mut beside, text.as_bytes()).with_context(failed)?;
-    beside.persist(file).map_err(|error| error.error).with_context(failed)?;
-    Ok(())
+/// Makes room for the page, before anything is compared. It never takes the place of what is compared, not with --force.
+fn place(page: &Path, args: &ReconcileArgs, config: &Path, ledgers: &[PathBuf]) -> anyhow::Result<Landing> {
+    landing::keep_off(page, args.statements.iter().map(PathBuf::as_path))?;
+    landing::keep_off_books(page, config, ledgers)?;
+    Landing::beside(page, args.force)
 }
 
 #[cfg(test)]

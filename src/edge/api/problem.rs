@@ -19,6 +19,7 @@ pub struct Problem {
     detail: String,
     money: MoneyState,
     client_ref: Option<String>,
+    left: Option<u64>,
     errors: Vec<FieldError>,
 }
 
@@ -47,6 +48,10 @@ pub(super) struct ProblemView {
     /// The payment it is about, in the POS's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_ref: Option<String>,
+    /// The most that can be given back, in the currency's smallest unit, where a refund asked for more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 7600)]
+    left: Option<u64>,
     /// The fields at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
@@ -177,7 +182,7 @@ impl Problem {
     /// A problem of this kind, that moved no money.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), money: MoneyState::None, client_ref: None, errors: Vec::new() }
+        Self { kind, detail: detail.into(), money: MoneyState::None, client_ref: None, left: None, errors: Vec::new() }
     }
 
     /// The fields at fault, none of which was believed.
@@ -286,11 +291,10 @@ impl From<Refusal> for Problem {
                 Kind::AlreadyRefunded,
                 "all of it was given back or is on its way; GET the payment and its refunds to see how far it is",
             ),
-            Refusal::RefundTooLarge { left } => Self::field(
-                Kind::AmountTooLarge,
-                "amount",
-                &format!("at most {left} of the currency's smallest unit is left to refund"),
-            ),
+            Refusal::RefundTooLarge { left } => {
+                let message = format!("at most {left} of the currency's smallest unit is left to refund");
+                Self { left: Some(left), ..Self::field(Kind::AmountTooLarge, "amount", &message) }
+            }
             Refusal::TooManyRefunds => Self::new(
                 Kind::TooManyRefunds,
                 "WeChat Pay refunds a payment in at most 50 parts; give the rest back by hand",
@@ -379,6 +383,7 @@ impl From<Problem> for ProblemView {
             retryable,
             money: problem.money.word(),
             client_ref: problem.client_ref,
+            left: problem.left,
             errors: problem.errors,
         }
     }

@@ -23,8 +23,8 @@ export const onSignedOut = (act) => { signedOut = act; };
 export const hasSession = () => localStorage.getItem(SESSION) !== null;
 
 /// Asks, and gives the answer's JSON. `token`: another one than the session's, for this call alone. `wait`: seconds the
-/// terminal may hold the answer back. `signal`: gives up on the answer.
-export async function ask(method, path, { body, token, wait = 0, signal } = {}) {
+/// terminal may hold the answer back. `signal`: gives up on the answer. `told`: called with the status of what was done.
+export async function ask(method, path, { body, token, wait = 0, signal, told } = {}) {
   const session = localStorage.getItem(SESSION);
   const brought = token ?? session;
   // A header takes no other characters, and no token has them.
@@ -50,7 +50,10 @@ export async function ask(method, path, { body, token, wait = 0, signal } = {}) 
   } catch {
     throw new Lost();
   }
-  if (status < 400) return json;
+  if (status < 400) {
+    told?.(status);
+    return json;
+  }
   if (status === 401 && token === undefined) {
     // Another tab may have signed in anew meanwhile: only the session that was refused is dropped.
     if (localStorage.getItem(SESSION) === session) localStorage.removeItem(SESSION);

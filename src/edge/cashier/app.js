@@ -44,6 +44,7 @@ async function start() {
 function signedOut(wrong = "") {
   shop.stop();
   view?.unmount();
+  sell.reset();
   view = null;
   frame = null;
   document.title = t("login-title");
@@ -62,7 +63,9 @@ async function open() {
     }
   }
   build();
-  await sell.recover().catch(() => {});
+  // An answer that was on its way when the session ended has put nothing on the stage that is followed.
+  sell.reset();
+  await sell.recover(true).catch(() => {});
   route(false);
 }
 
@@ -197,7 +200,7 @@ function onKey(event) {
   if (tab && !document.querySelector("dialog[open]")) {
     event.preventDefault();
     location.hash = `#/${tab[0]}`;
-  } else if (view === sell && shop.shop.connected) {
+  } else if (view === sell) {
     sell.onKey(event);
   }
 }

@@ -59,6 +59,10 @@ function paint(payment, refunds, { operator, description, attach, journal }) {
     await look();
     refresh();
   };
+  const told = (text) => {
+    fault = text;
+    refresh();
+  };
   const journalBox = el("details", { class: "card journal", open, ontoggle: (event) => { open = event.target.open; } },
     el("summary", { "data-key": "journal" }, t("journal", { count: journal.length })), journalTable(journal));
   rebuild(place, el("div", { class: "page detail" },
@@ -67,7 +71,7 @@ function paint(payment, refunds, { operator, description, attach, journal }) {
     el("p", { class: "text" }, cashier(payment.cashier)),
     fault && el("p", { class: "fault", role: "alert" }, fault),
     el("div", { class: "buttons" },
-      refundable && el("button", { type: "button", class: "main", id: "refund", "data-key": "refund", onclick: () => openRefund(payment, left, refresh) }, t("refund")),
+      refundable && el("button", { type: "button", class: "main", id: "refund", "data-key": "refund", onclick: () => openRefund(payment, left, told) }, t("refund")),
       !payment.final && !["reversing", "needs_attention"].includes(state)
         && el("button", { type: "button", class: "danger", "data-key": "cancel", onclick: act(() => post(`/v1/payments/${payment.ref}/cancel`)) }, t("cancel")),
       payment.final && !payment.acked && (isOurs(payment) || noted)

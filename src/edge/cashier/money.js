@@ -30,16 +30,23 @@ export function digits(minor, currency) {
 /// `HKD 1,234.50`.
 export const form = (minor, currency) => `${currency}\u00a0${digits(minor, currency)}`;
 
+// A comma stands between thousands and nowhere else: `1,50` is another currency's one and a half, and no hundred and fifty.
+const AMOUNT = /^(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.(\d*))?$/;
+
 /// What was typed, in smallest units; null when it is no amount of the currency.
 export function parse(text, currency) {
   const count = decimals(currency);
-  const found = /^(\d{1,12})(?:\.(\d*))?$/.exec(text.normalize("NFKC").replaceAll(",", "").trim());
+  const found = AMOUNT.exec(text.normalize("NFKC").trim());
   if (!found || (found[2] ?? "").length > count) return null;
-  return Number(found[1] + (found[2] ?? "").padEnd(count, "0"));
+  return Number(found[1].replaceAll(",", "") + (found[2] ?? "").padEnd(count, "0"));
 }
 
-/// What was typed, grouped for the eye: `1,234.5`.
+/// An amount to write others like: `1,234.50`.
+export const example = (currency) => digits(Math.trunc(1234.5 * 10 ** decimals(currency)), currency);
+
+/// What was typed, grouped for the eye: `1,234.5`. Commas that were typed stay where they are.
 export function echo(text) {
+  if (text.includes(",")) return text;
   const [whole, part] = text.split(".");
   return grouped(whole) + (part === undefined ? "" : `.${part}`);
 }

@@ -1,38 +1,53 @@
-// Giving money back. A refund gets its name before it is sent and keeps it until the answer is known; the supervisor's
-// token goes with that one request and is kept nowhere.
+// Giving money back. A refund gets its name before it is sent and keeps it until the terminal is known to have it, or to
+// have none of it; the supervisor's token goes with that one request and is kept nowhere.
 
 import { Lost, get, post } from "./api.js";
 import { dialog, el, say } from "./dom.js";
-import { decimals, digits, form, parse } from "./money.js";
+import { decimals, digits, example, form, parse } from "./money.js";
 import { draw, explain, look, memory, operator, shop } from "./shop.js";
 import { t } from "./texts.js";
 
 const REASON_MAX = 80;
+/// Refusals that say nothing about the refund: who asked, or when, was wrong.
+const NO_WORD = [401, 403, 408, 429];
 
-/// Asks how much of `payment` is given back, and why; `left` of it is there to give. Calls `done` afterwards.
-export function openRefund(payment, left, done) {
+/// Asks how much of `payment` is given back, and why; `left` of it is there to give. Calls `done` afterwards, with what the
+/// cashier must know.
+export async function openRefund(payment, left, done) {
   const { currency } = payment;
   const limit = shop.terminal.refund_operator_max;
   const place = `refund-${payment.ref}`;
   const kept = memory.get(place);
+  const unanswered = Boolean(kept) && kept.open !== false;
+  if (unanswered) {
+    const { there } = await fate(kept.refund_ref);
+    if (there) {
+      memory.drop(place);
+      return done(before(there));
+    }
+    if (document.querySelector("dialog[open]") || !document.querySelector("#refund")) return;
+  }
   const amount = el("input", {
     id: "refund-amount", type: "text", inputmode: decimals(currency) ? "decimal" : "numeric", autocomplete: "off", required: true,
-    maxlength: "16", value: digits(kept?.amount ?? left, currency).replaceAll(",", ""), "aria-describedby": "refund-left", oninput: () => paint(),
+    maxlength: "16", value: digits(kept?.amount ?? left, currency).replaceAll(",", ""), "aria-describedby": "refund-left refund-unclear", oninput: () => paint(),
   });
   const reason = el("input", { id: "refund-reason", type: "text", autocomplete: "off", required: true, maxlength: String(REASON_MAX), value: kept?.reason ?? "" });
   const token = el("input", { id: "refund-token", type: "password", autocomplete: "new-password", spellcheck: "false", maxlength: "512", "aria-describedby": "refund-token-help" });
+  const unclear = el("p", { class: "fault", role: "alert", id: "refund-unclear" });
   const fault = el("p", { class: "fault", role: "alert" });
   const button = el("button", { type: "submit", class: "danger", id: "refund-go" });
   const boss = el("div", { class: "field", hidden: limit === undefined },
     el("label", { for: "refund-token" }, t("supervisor-token")), token, el("p", { class: "hint", id: "refund-token-help" }));
   const wanted = () => parse(amount.value, currency);
+  let busy = false;
   const needsBoss = () => limit !== undefined && (wanted() ?? 0) > limit;
 
   function paint() {
     const value = wanted();
     const fits = value !== null && value > 0 && value <= left;
     button.textContent = fits ? t("refund-go", { amount: form(value, currency) }) : t("refund");
-    button.disabled = !fits;
+    button.disabled = !fits || busy;
+    say(unclear, value === null && amount.value.trim() ? t("amount-unclear", { amount: example(currency) }) : "");
     amount.setAttribute("aria-invalid", String(!fits));
     token.required = needsBoss();
     boss.hidden = !needsBoss();
@@ -51,38 +66,44 @@ export function openRefund(payment, left, done) {
       say(fault, t("supervisor-needed"));
       return token.focus();
     }
-    button.disabled = true;
+    busy = true;
+    paint();
     say(fault, "");
     // While it is not known what became of a name, no other one is drawn.
-    const before = memory.get(place);
-    const body = { refund_ref: before?.refund_ref ?? draw("web-r"), amount: value, reason: why };
+    const note = memory.get(place);
+    const open = Boolean(note) && note.open !== false;
+    const body = { refund_ref: note?.refund_ref ?? draw("web-r"), amount: value, reason: why };
     if (operator()) body.operator = operator();
-    memory.set(place, body);
+    const supervised = needsBoss();
+    memory.set(place, { ...body, open: true });
     try {
-      await post(`/v1/payments/${payment.ref}/refunds`, body, { token: needsBoss() ? typed : undefined });
+      await post(`/v1/payments/${payment.ref}/refunds`, body, { token: supervised ? typed : undefined });
       return finish();
     } catch (error) {
-      if (error instanceof Lost || error.status === 503) {
-        if (await arrived(body.refund_ref)) return finish();
+      const lost = error instanceof Lost || error.status >= 500 || error.status === 408;
+      const { there, denied } = await fate(body.refund_ref);
+      // One that was lost on the way had arrived after all, perhaps with the values of then.
+      if (there) return finish(lost && !open ? "" : before(there));
+      if (lost) {
         say(fault, t("refund-lost"));
-      } else if (error.code === "ref_conflict") {
-        // The one that was lost on the way had arrived after all, with the values of then.
-        return finish();
       } else {
-        memory.drop(place);
-        const boss = error.status === 401 || error.code === "supervisor_needed";
-        say(fault, boss ? t("supervisor-wrong") : explain(error));
+        if (denied && !open && !NO_WORD.includes(error.status)) memory.drop(place);
+        else memory.set(place, { ...body, open });
+        const boss = supervised && (error.status === 401 || error.code === "supervisor_needed");
+        const rest = open ? t("refund-open") : boss ? t("refund-nothing") : "";
+        say(fault, [boss ? t("supervisor-wrong") : explain(error), rest].filter(Boolean).join(" "));
         if (boss) token.focus();
       }
     }
+    busy = false;
     paint();
   }
 
-  function finish() {
+  function finish(told = "") {
     memory.drop(place);
     box.close();
     look();
-    done();
+    done(told);
   }
 
   const reasons = ["reason-returned", "reason-wrong", "reason-twice"].map((key) =>
@@ -90,20 +111,24 @@ export function openRefund(payment, left, done) {
   const box = dialog(t("refund-title"),
     el("form", { onsubmit: submit },
       el("div", { class: "field" }, el("label", { for: "refund-amount" }, `${t("amount")} (${currency})`), amount,
-        el("p", { class: "hint", id: "refund-left" }, t("refund-left", { amount: form(left, currency) }))),
+        el("p", { class: "hint", id: "refund-left" }, t("refund-left", { amount: form(left, currency) })), unclear),
       el("div", { class: "field" }, el("label", { for: "refund-reason" }, t("reason")), reason, el("div", { class: "chips" }, reasons)),
       boss, fault,
       el("div", { class: "buttons" }, button, el("button", { type: "button", class: "quiet", onclick: () => box.close() }, t("back")))));
+  if (unanswered) say(fault, t("refund-open"));
   paint();
   reason.focus();
 }
 
-/// Whether a refund whose answer was lost is there.
-async function arrived(ref) {
+/// What is said when a refund turns out to be the one from before.
+const before = ({ amount, currency }) => t("refund-before", { amount: form(amount, currency) });
+
+/// What became of a refund: `there` it is, or it is `denied` by the ledger, or neither is known.
+async function fate(ref) {
   try {
-    await get(`/v1/refunds/${encodeURIComponent(ref)}`);
-    return true;
-  } catch {
-    return false;
+    return { there: await get(`/v1/refunds/${encodeURIComponent(ref)}`), denied: false };
+  } catch (error) {
+    // After a restore the ledger may have lost it.
+    return { there: null, denied: error.status === 404 && error.problem.money !== "unknown" };
   }
 }

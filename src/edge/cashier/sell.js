@@ -1,7 +1,8 @@
 // The counter: an amount is keyed in, the payment is followed to its end, and the next customer comes.
 //
 // A payment gets its name (client_ref) and stands in this tab's memory before it is sent. Whatever happens then (a double
-// click, a lost answer, a reload) the same name is asked for again, and the terminal knows it is the same payment.
+// click, a lost answer, a reload) the same name is asked for again, and the terminal knows it is the same payment. A name whose
+// answer was lost may be a customer's who has paid and gone: what became of it is never shown as the next one's.
 
 import { Lost, get, post } from "./api.js";
 import { dialog, el, icon, say } from "./dom.js";
@@ -13,9 +14,11 @@ import * as when from "./when.js";
 const INSIST = 30_000; // ms a request is sent again by itself; after that somebody may have given up
 const AGAIN = 1000; // ms between
 const DEADLINE = 120_000; // ms the terminal waits for a code, where nobody says how long (docs/integrators.md)
+const OLD = 60; // s after which a customer who has paid may have gone
 const GLANCE = 800; // ms a result stands before a key can put it away
 const CODE_LIKE = 15; // digits in one go that no amount has: a scanner types
 const SCANNER_REST = 600; // ms after which a scanner has stopped typing
+const NO_WORD = [401, 403, 429]; // refusals that are about who asks, or when
 
 const LOOKS = {
   armed: "show", submitting: "wait", customer_paying: "confirm", verifying: "wait", paid: "paid", partially_refunded: "paid",
@@ -28,77 +31,117 @@ export const lookOf = (state) => LOOKS[state] ?? "help";
 export const called = (payment) => (payment.final && payment.money === "unknown" ? "needs_attention" : payment.state);
 
 let entry = "", flood = 0, quietUntil = 0, fault = "";
-let pending = null; // what was asked for and not answered
+let asking = null; // the press that has no answer yet
 let stage = null; // { payment, since, said }
+let owed = false; // whether the terminal must still be asked what became of what this tab had begun
+let wanted = 0; // what is taken once the cashier has said that the earlier sale on the stage is another customer's
 let following = null; // the AbortController of the long poll
 let parts = {}; // the elements that change
 let redraw = () => {};
-let asking = false;
 
 /// The payment on the stage, if there is one.
 export const onStage = () => stage?.payment.ref;
 
 const currency = () => shop.terminal.currency;
 
+// What this tab remembers: what it asked for and has no answer to, what stood on its stage, and that this was an earlier sale.
+const ASKED = `ask-${shop.lane}`, MINE = `mine-${shop.lane}`, EARLIER = `earlier-${shop.lane}`;
+
 // ---------------------------------------------------------------------------------------------------- asking for it
 
 async function charge() {
-  if (pending || stage || asking || !shop.connected) return;
+  if (stage || asking) return;
+  if (!shop.connected) return refuse(t("not-sent"));
   const amount = money.parse(entry, currency());
-  if (!amount) return refuse(t("enter-amount"));
+  if (!amount) return refuse(unclear() || t("enter-amount"));
   if (amount > shop.terminal.amount_max) return refuse(tooLarge());
-  const kept = memory.get(`ask-${shop.lane}`);
-  // What could still have come of an older one is over: the same amount is another customer's.
-  const fresh = kept?.amount === amount && Date.now() - kept.began < INSIST + DEADLINE;
-  const client_ref = fresh ? kept.client_ref : draw("web");
-  pending = { client_ref, amount, lane: shop.lane, currency: currency(), began: Date.now() };
-  if (operator()) pending.operator = operator();
-  memory.set(`ask-${shop.lane}`, pending);
-  await send();
-}
-
-async function send() {
-  asking = true;
+  const press = {};
+  asking = press;
   fault = "";
   redraw();
-  const { began, ...body } = pending;
-  while (pending) {
+  await begin(press, amount);
+  if (asking === press) asking = null;
+  redraw();
+}
+
+/// Asks for `amount`, until there is an answer or nobody can still be waiting for one.
+async function begin(press, amount) {
+  const began = Date.now();
+  const kept = memory.get(ASKED);
+  if (kept) {
+    let before;
     try {
-      settle(await post("/v1/payments", body));
+      before = await named(kept.client_ref);
     } catch (error) {
-      const uncertain = error instanceof Lost || error.status === 503 || error.status === 408;
-      if (!uncertain) {
-        forget();
+      if (asking === press) refuse(explain(error));
+      return;
+    }
+    if (asking !== press) return;
+    if (before && isDue(before)) return present(before, amount);
+    if (before) memory.drop(ASKED);
+    else if (kept.amount !== amount || began - kept.began > INSIST + DEADLINE) memory.drop(ASKED);
+  }
+  // The terminal has none of it, and may still get it: under the same name it is one payment.
+  const again = memory.get(ASKED);
+  const body = { client_ref: again?.client_ref ?? draw("web"), amount, lane: shop.lane, currency: currency() };
+  if (operator()) body.operator = operator();
+  memory.set(ASKED, { ...body, began });
+  let doubt = Boolean(again);
+  for (;;) {
+    let payment = null, made = false;
+    try {
+      payment = await post("/v1/payments", body, { told: (status) => { made = status === 201; } });
+    } catch (error) {
+      if (asking !== press) return;
+      if (!(error instanceof Lost || error.status >= 500 || error.status === 408)) {
+        // Refused, which says nothing about one that was sent before, and nothing at all when it was for the session.
+        owed = doubt || NO_WORD.includes(error.status);
+        if (!owed) memory.drop(ASKED);
         refuse(error.code === "lane_busy" ? "" : explain(error));
-        await look();
-      } else if (Date.now() - began > INSIST) {
-        // Nothing is charged by a payment that waits for a code; it is asked for under the same name when somebody
-        // presses the key again.
-        pending = null;
-        refuse(t("problem-lost"));
-      } else {
-        fault = t("asking-again");
-        redraw();
-        await new Promise((done) => setTimeout(done, AGAIN));
+        return look();
       }
     }
+    if (asking !== press) return;
+    if (payment) return !made && (again || payment.final) ? present(payment, amount) : settle(payment);
+    doubt = true;
+    refuse(t("asking-again"));
+    await new Promise((done) => setTimeout(done, AGAIN));
+    if (asking !== press) return;
+    if (Date.now() - began > INSIST) {
+      // Nothing is charged by a payment that waits for a code. What became of it is asked when somebody answers again.
+      owed = true;
+      return refuse(t("problem-lost"));
+    }
   }
-  asking = false;
-  redraw();
 }
 
 function settle(payment) {
-  forget();
+  memory.drop(ASKED);
   clear();
   fault = "";
-  memory.set(`mine-${shop.lane}`, payment.ref);
+  memory.set(MINE, payment.ref);
   show(payment);
   look();
 }
 
-function forget() {
-  pending = null;
-  memory.drop(`ask-${shop.lane}`);
+/// Shows a payment that was begun before, and perhaps for another customer. `amount`: what is to be taken if it was.
+function present(payment, amount = 0) {
+  wanted = amount;
+  owed = false;
+  memory.set(EARLIER, payment.ref);
+  settle(payment);
+}
+
+const isEarlier = (payment) => memory.get(EARLIER) === payment.ref;
+/// Whether the cashier must say whose sale it was: one that was paid and may be another customer's.
+const isWhose = (payment) => payment.final && payment.money === "taken" && isEarlier(payment);
+/// Whether a payment from before still concerns somebody: it goes on, or it has moved money and nobody has put it away.
+const isDue = (payment) => !payment.final || (!payment.acked && payment.money !== "none");
+
+/// The payment that this tab has given a name, if the terminal has it.
+async function named(client_ref) {
+  const { payments } = await get(`/v1/payments?client_ref=${encodeURIComponent(client_ref)}`);
+  return payments[0] ?? null;
 }
 
 function refuse(text) {
@@ -106,34 +149,69 @@ function refuse(text) {
   redraw();
 }
 
+/// What is wrong with what was typed: a comma that is not between thousands.
+const unclear = () => (entry.includes(",") && money.parse(entry, currency()) === null
+  ? t("amount-unclear", { amount: money.example(currency()) }) : "");
+
 const tooLarge = () => t("too-large", { max: money.form(shop.terminal.amount_max, currency()) });
 
-/// Finds what this tab had begun before it was loaded anew.
-export async function recover() {
-  const kept = memory.get(`ask-${shop.lane}`);
-  if (kept) {
-    const { payments } = await get(`/v1/payments?client_ref=${encodeURIComponent(kept.client_ref)}`);
-    if (payments.length) return settle(payments[0]);
-    entry = typed(kept.amount);
-    fault = t("not-accepted");
-  }
-  const mine = memory.get(`mine-${shop.lane}`) ?? shop.view?.ref;
-  if (!mine || stage) return;
-  const payment = await get(`/v1/payments/${mine}`).catch(() => null);
+let recovering = null;
+/// Finds what this tab had begun before it was loaded anew, or before the terminal was away. What fails is owed still.
+/// `restore`: gives the amount back that did not arrive.
+export function recover(restore = false) {
+  owed = true;
+  recovering ??= find(restore).finally(() => { recovering = null; });
+  return recovering;
+}
+
+async function find(restore) {
+  const kept = memory.get(ASKED);
+  const before = kept ? await named(kept.client_ref) : null;
+  if (stage || asking) return;
+  if (before && !before.acked) return present(before);
+  if (before) memory.drop(ASKED);
+  else if (kept && restore) entry = typed(kept.amount);
+  if (kept && !before && money.parse(entry, currency()) === kept.amount) refuse(t("not-accepted"));
+  const mine = memory.get(MINE), ref = mine ?? shop.view?.ref;
+  const payment = ref ? await get(`/v1/payments/${ref}`).catch(gone) : null;
+  if (stage || asking) return;
+  owed = false;
+  if (!payment || (payment.final && payment.acked)) return;
+  if (mine || !payment.final) return show(payment);
   // One that ended while nobody looked is shown, if it was begun on a page and nobody has put it away.
-  if (payment && (!payment.final || (isOurs(payment) && !payment.acked && payment.money === "taken"))) show(payment);
-  else if (payment?.ref === memory.get(`mine-${shop.lane}`) && !payment.acked) show(payment);
+  if (isOurs(payment) && payment.money === "taken") present(payment);
+}
+
+/// What is not there is nothing; whatever else went wrong says nothing.
+function gone(error) {
+  if (error.status !== 404) throw error;
+  return null;
 }
 
 const typed = (minor) => money.digits(minor, currency()).replaceAll(",", "").replace(/\.0+$/, "");
+
+/// Lets go of everything, since the session has ended. What this tab remembers is asked for in the next one.
+export function reset() {
+  following?.abort();
+  stage = null;
+  asking = null;
+  wanted = 0;
+  clear();
+  fault = "";
+}
 
 // ------------------------------------------------------------------------------------------------------ following it
 
 function show(payment) {
   const same = stage?.payment.ref === payment.ref;
   if (same && payment.seq < stage.payment.seq) return;
-  // It arrived after all. The next customer's of the same amount must not be taken for it.
-  if (memory.get(`ask-${shop.lane}`)?.client_ref === payment.client_ref) memory.drop(`ask-${shop.lane}`);
+  if (memory.get(ASKED)?.client_ref === payment.client_ref) {
+    // It arrived after all. The next customer's of the same amount must not be taken for it.
+    memory.drop(ASKED);
+    if (!same) memory.set(EARLIER, payment.ref);
+  }
+  // A result that is old when it is first seen may be another customer's than the one who is here now.
+  if (payment.final && !stage?.payment.final && when.since(payment.updated_at) > OLD) memory.set(EARLIER, payment.ref);
   if (!same || stage.payment.state !== payment.state) {
     stage = { payment, since: performance.now(), said: same ? stage.said : "" };
   } else {
@@ -164,6 +242,10 @@ async function follow(ref) {
 export async function update(moved) {
   const view = shop.view;
   if (!view || !shop.connected || asking) return redraw();
+  if (!stage && (owed || (moved && memory.get(ASKED)))) {
+    await recover().catch(() => {});
+    if (asking) return;
+  }
   const other = view.ref && !view.free && view.ref !== stage?.payment.ref;
   if (other && (!stage || stage.payment.final || stage.payment.state === "needs_attention")) {
     const payment = await get(`/v1/payments/${view.ref}`).catch(() => null);
@@ -177,7 +259,9 @@ export async function update(moved) {
 
 function leave() {
   following?.abort();
-  memory.drop(`mine-${shop.lane}`);
+  memory.drop(MINE);
+  memory.drop(EARLIER);
+  wanted = 0;
   clear();
   stage = null;
   fault = "";
@@ -196,6 +280,16 @@ function next() {
   leave();
 }
 
+/// The earlier sale was another customer's: it stays among what needs somebody, and this one's is taken.
+async function another() {
+  if (!stage || !isWhose(stage.payment) || performance.now() - stage.since < GLANCE) return;
+  const amount = wanted;
+  leave();
+  if (!amount) return;
+  entry = typed(amount);
+  await charge();
+}
+
 const cancellable = (payment) => !payment.final && !["reversing", "needs_attention"].includes(payment.state);
 
 async function cancel() {
@@ -203,10 +297,12 @@ async function cancel() {
   if (!payment || !cancellable(payment)) return;
   if (payment.state !== "armed" && !(await sure())) return;
   try {
-    show(await post(`/v1/payments/${payment.ref}/cancel`));
+    show(await post(`/v1/payments/${payment.ref}/cancel`).catch((error) => {
+      if (error.code !== "already_final") throw error;
+      return get(`/v1/payments/${payment.ref}`);
+    }));
   } catch (error) {
-    if (error.code === "already_final") show(await get(`/v1/payments/${payment.ref}`));
-    else refuse(explain(error));
+    refuse(explain(error));
   }
 }
 
@@ -224,7 +320,7 @@ function sure() {
 // ------------------------------------------------------------------------------------------------------ keying it in
 
 function press(key) {
-  if (stage || pending || asking) return;
+  if (stage || asking) return;
   const places = money.decimals(currency());
   if (performance.now() < quietUntil) {
     quietUntil = performance.now() + SCANNER_REST;
@@ -241,10 +337,13 @@ function press(key) {
     }
     const [whole, part] = entry.split(".");
     if (part !== undefined && part.length + key.length > places) return redraw();
-    if (part === undefined && whole.length + key.length > 12) return redraw();
+    if (part === undefined && whole.replaceAll(",", "").length + key.length > 12) return redraw();
     entry = (entry + key).replace(/^0+(?=\d)/, "");
   } else if (key === ".") {
     if (places && !entry.includes(".")) entry = `${entry || "0"}.`;
+  } else if (key === ",") {
+    // It stays and is judged with the digits around it: left out, it would make another amount of them.
+    if (entry.length < 16) entry += ",";
   } else if (key === "back") {
     entry = entry.slice(0, -1);
     flood = 0;
@@ -263,11 +362,16 @@ function clear() {
 function meant(event) {
   if (event.ctrlKey || event.altKey || event.metaKey) return null;
   const numbered = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
-  if ((event.key === "Process" || event.isComposing) && numbered && !event.shiftKey) return numbered[1];
-  if (event.code === "NumpadDecimal") return ".";
+  if ((event.key === "Process" || event.isComposing) && !event.shiftKey) {
+    const sign = numbered?.[1] ?? { Period: ".", Comma: "," }[event.code];
+    if (sign) return sign;
+  }
   const key = event.key.normalize("NFKC");
-  if (/^[\d.]$/.test(key)) return key;
-  return { "。": ".", Backspace: "back", Delete: "clear", Escape: "clear", Enter: "enter" }[key] ?? null;
+  // A number pad has one key for the decimals, and it writes a comma where people do; Brazil's has another for thousands.
+  if (event.code === "NumpadDecimal" && key !== "Delete") return ".";
+  if (event.code === "NumpadComma") return ",";
+  if (/^[\d.,]$/.test(key)) return key;
+  return { "。": ".", "、": ",", Backspace: "back", Delete: "clear", Escape: "clear", Enter: "enter" }[key] ?? null;
 }
 
 /// Keys that reach no other element. Enter on a button is the button's own.
@@ -275,8 +379,10 @@ export function onKey(event) {
   if (document.querySelector("dialog[open]") || event.target.closest("input, select, textarea")) return;
   const key = meant(event);
   if (!key || (key === "enter" && event.target.closest("button, a, summary"))) return;
+  if (stage && !shop.connected) return;
   if (stage) {
-    if (key === "enter" && !event.repeat) next();
+    // Whose sale it was is said on its button, and by no key that was meant for the amount.
+    if (key === "enter" && !event.repeat && !isWhose(stage.payment)) next();
     else if (key === "clear" && event.key === "Escape" && !event.repeat) cancel();
     else return;
   } else if (key === "enter") {
@@ -328,7 +434,8 @@ export function mount(place) {
   parts.next = el("button", { type: "button", class: "main", id: "next", onclick: next }, t("next-customer"));
   parts.cancel = el("button", { type: "button", class: "quiet", id: "cancel", onclick: cancel }, t("cancel"));
   parts.details = el("a", { class: "button quiet", id: "details" }, t("details"));
-  parts.buttons.append(parts.next, parts.cancel, parts.details);
+  parts.other = el("button", { type: "button", class: "quiet", id: "other", onclick: another });
+  parts.buttons.append(parts.next, parts.other, parts.cancel, parts.details);
   place.replaceChildren(parts.keypad, parts.stage);
   redraw = paint;
   paint();
@@ -353,38 +460,45 @@ function paintKeypad() {
   say(parts.digits, entry ? money.echo(entry) : money.digits(0, currency()));
   parts.digits.classList.toggle("empty", !entry);
   parts.digits.classList.toggle("long", entry.length > 8);
-  say(parts.fault, over ? tooLarge() : fault);
-  say(parts.hint, over || fault ? "" : t(entry ? "hint-charge" : "hint-type"));
+  const wrong = over ? tooLarge() : fault || unclear();
+  say(parts.fault, wrong);
+  say(parts.hint, wrong ? "" : t(entry ? "hint-charge" : "hint-type"));
   const ready = Boolean(amount) && !over;
-  say(parts.charge, pending || asking ? t("sending") : ready ? t("charge", { amount: money.form(amount, currency()) }) : t("charge-empty"));
-  parts.charge.disabled = !ready || Boolean(pending) || asking || !shop.connected;
-  parts.charge.classList.toggle("busy", Boolean(pending) || asking);
+  say(parts.charge, asking ? t("sending") : ready ? t("charge", { amount: money.form(amount, currency()) }) : t("charge-empty"));
+  parts.charge.disabled = !ready || Boolean(asking) || !shop.connected;
+  parts.charge.classList.toggle("busy", Boolean(asking));
 }
 
 function paintStage() {
   const { payment } = stage;
   const { state } = payment;
-  const look = lookOf(called(payment));
-  if (parts.stage.dataset.ref !== payment.ref || parts.stage.dataset.state !== state) {
+  const whose = isWhose(payment);
+  const look = whose ? "help" : lookOf(called(payment));
+  if (parts.stage.dataset.ref !== payment.ref || parts.stage.dataset.state !== state || parts.stage.dataset.look !== look) {
     parts.sign.replaceChildren(icon(look));
     parts.stage.dataset.ref = payment.ref;
     parts.stage.dataset.state = state;
     parts.stage.dataset.look = look;
   }
   const again = state === "armed" && payment.last_decline;
-  say(parts.title, t(again ? "state-again" : `state-${called(payment)}`));
+  say(parts.title, t(whose ? "earlier-paid" : again ? "state-again" : `state-${called(payment)}`));
   say(parts.total, money.form(payment.amount, payment.currency));
-  say(parts.text, cashier(payment.cashier));
+  const began = isEarlier(payment) ? when.near(payment.created_at) : "";
+  say(parts.text, whose ? t("earlier-whose", { time: began }) : cashier(payment.cashier));
   say(parts.aside, asideOf(payment));
   const at = ["armed", "customer_paying"].includes(state) ? payment.next.at : null;
   const seconds = at ? when.left(at) : 0;
   say(parts.left, seconds > 0 ? t(state === "armed" ? "left-scan" : "left-confirm", { time: when.clock(seconds) }) : "");
   const done = payment.final || state === "needs_attention";
   parts.next.hidden = !done;
+  say(parts.next, t(whose ? "earlier-mine" : "next-customer"));
+  parts.other.hidden = !whose;
+  say(parts.other, wanted ? t("earlier-take", { amount: money.form(wanted, currency()) }) : t("earlier-other"));
   parts.cancel.hidden = !cancellable(payment);
   parts.details.hidden = !done;
   parts.details.href = `#/payments/${payment.ref}`;
-  say(parts.names, isOurs(payment) ? "" : t("from-pos", { name: payment.client_ref }));
+  const from = isOurs(payment) ? "" : t("from-pos", { name: payment.client_ref });
+  say(parts.names, began && !whose ? t("earlier", { time: began }) : from);
   if (done && stage.said !== state) {
     stage.said = state;
     parts.stage.focus({ preventScroll: true });

@@ -14,6 +14,8 @@ export const time = (moment) => shop(moment).slice(11, 19);
 export const full = (moment) => `${shop(moment).slice(0, 10)} ${time(moment)}`;
 /// The business day it is.
 export const today = () => shop(new Date(now()).toISOString()).slice(0, 10);
+/// `11:38`, UTC+8, with its day when that is not today.
+export const near = (moment) => full(moment).slice(full(moment).startsWith(today()) ? 11 : 0, 16);
 /// Seconds until a moment, none when it is over.
 export const left = (moment) => Math.max(0, Math.ceil((Date.parse(moment) - now()) / 1000));
 /// Seconds since a moment.

@@ -16,6 +16,8 @@ pub enum RefundNote {
         out_refund_no: String,
         /// How much, in the smallest unit.
         refund_amount: u64,
+        /// That was all that was left then: what a request without an amount asks for.
+        all_that_was_left: bool,
         /// Why.
         reason: String,
         /// Who.

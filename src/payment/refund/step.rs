@@ -37,11 +37,12 @@ impl RefundStep {
 
 impl Refund {
     /// A refund the POS has just asked for. It leaves with the same commit when the order is free.
-    /// How it ends is told to `notify_url` too, if there is one.
-    pub fn request(facts: RefundFacts, notify_url: Option<String>, cx: &RefundContext<'_>) -> RefundStep {
+    /// `all`: nothing is left of the payment after it. How it ends is told to `notify_url` too, if there is one.
+    pub fn request(facts: RefundFacts, all: bool, notify_url: Option<String>, cx: &RefundContext<'_>) -> RefundStep {
         let requested = RefundNote::RefundRequested {
             out_refund_no: facts.out_refund_no.to_string(),
             refund_amount: facts.amount.minor(),
+            all_that_was_left: all,
             reason: facts.reason.clone(),
             operator: facts.operator.clone(),
             supervised: facts.supervised,

@@ -34,7 +34,7 @@ impl Desk {
     fn open() -> Self {
         let policy = Policy { jitter_permille: 0, ..Policy::default() };
         let now = Tick::from_micros(1_000_000);
-        let step = Refund::request(facts(), None, &context(now, &policy));
+        let step = Refund::request(facts(), false, None, &context(now, &policy));
         let (refund, call) = step.commit(&mut Anywhere).expect("nothing fails here");
         let mut desk = Self { refund, ask: None, now, policy, asked: Vec::new(), sent: Vec::new() };
         desk.note(call.map(|call| call.ask));

@@ -73,8 +73,9 @@ pub(super) struct Columns {
     /// What was asked to go back, or what the merchant gave back of it, in this order.
     pub(super) returned: [Option<usize>; 2],
     pub(super) refund_status: Option<usize>,
-    /// REFUND statements keep the payment's time in the first column and the refund's own here.
-    pub(super) refunded_at: [Option<usize>; 2],
+    /// REFUND statements keep the payment's time in the first column and the refund's own here: when it was asked for and
+    /// accepted, which is the day that lists it (protocol 5.7), and, where that is missing, when it arrived.
+    pub(super) accepted_at: [Option<usize>; 2],
     pub(super) fee: Option<usize>,
     pub(super) fee_currency: Option<usize>,
     /// Free text: two neighbours in which anything may stand.
@@ -112,11 +113,11 @@ impl Layout {
             None => Err(StatementError::NoColumn(wanted.first().copied().unwrap_or_default().to_owned())),
         };
         let time = need(&["交易时间"])?;
-        let refunded_at = [find(&["退款成功时间"]), find(&["退款申请时间"])];
+        let accepted_at = [find(&["退款申请时间"]), find(&["退款成功时间"])];
         let out_refund_no = find(&["商户退款单号"]);
         let kind = if find(&["标价币种"]).is_some() {
             Kind::Global
-        } else if refunded_at.iter().any(Option::is_some) {
+        } else if accepted_at.iter().any(Option::is_some) {
             Kind::Refund
         } else if out_refund_no.is_some() {
             Kind::All
@@ -145,7 +146,7 @@ impl Layout {
             out_refund_no,
             returned,
             refund_status: find(&["退款状态"]),
-            refunded_at,
+            accepted_at,
             fee: find(&["手续费"]),
             fee_currency: find(&["结算币种"]),
             product: find(&["商品名称"]).filter(|at| find(&["商户数据包"]) == at.checked_add(1)),

@@ -32,7 +32,11 @@ pub struct Part {
     /// Rows of each day, by its number.
     days: BTreeMap<i64, u64>,
     sums: Vec<i128>,
+    /// The line of the first row that can be used.
+    first_row: Option<u32>,
     tail: Tail,
+    /// A row follows the summary.
+    goes_on: bool,
     /// Where every 64th line begins, so that a row is found again without reading everything before it.
     marks: Vec<u64>,
 }
@@ -49,8 +53,8 @@ enum Tail {
     Rows,
     /// A line that may be its heading, and its number.
     Heading(u32, Vec<u8>),
-    /// All of it.
-    Summary(Summary),
+    /// All of it, and the number of its last line.
+    Summary(u32, Summary),
 }
 
 impl Part {
@@ -108,23 +112,35 @@ impl Part {
 
     /// Puts the part that follows behind this one. A summary can only stand at the end of the last.
     pub fn join(&mut self, next: &Self) {
+        let before = self.lines;
+        let at = |number: u32| before.saturating_add(number);
         if next.rows > 0 || next.bad_count > 0 {
-            self.not_the_end();
+            self.no_heading();
         }
+        if let Some(row) = next.first_row {
+            self.row_follows(at(row));
+        }
+        let after = matches!(self.tail, Tail::Summary(..));
         match &next.tail {
             Tail::Rows => {}
-            Tail::Heading(number, line) => {
-                self.not_the_end();
-                self.tail = Tail::Heading(self.lines.saturating_add(*number), line.clone());
+            Tail::Heading(number, _) | Tail::Summary(number, _) if after => {
+                self.complain(at(*number), Fault::AfterSummary);
             }
-            Tail::Summary(summary) => {
-                self.not_the_end();
-                self.tail = Tail::Summary(summary.clone());
+            Tail::Heading(number, line) => {
+                self.no_heading();
+                self.tail = Tail::Heading(at(*number), line.clone());
+            }
+            Tail::Summary(number, summary) => {
+                self.no_heading();
+                self.tail = Tail::Summary(at(*number), summary.clone());
+                self.goes_on = next.goes_on;
             }
         }
         let room = BAD_MAX.saturating_sub(self.bad.len());
-        let moved = next.bad.iter().map(|(number, fault)| (self.lines.saturating_add(*number), fault.clone()));
-        self.bad.extend(moved.take(room));
+        let fault = |fault: &Fault| if after { Fault::AfterSummary } else { fault.clone() };
+        self.bad.extend(next.bad.iter().map(|(number, it)| (at(*number), fault(it))).take(room));
+        self.bad.sort_by_key(|(number, _)| *number);
+        self.first_row = self.first_row.or(next.first_row.map(at));
         self.bad_count = self.bad_count.saturating_add(next.bad_count);
         self.lines = self.lines.saturating_add(next.lines);
         self.rows = self.rows.saturating_add(next.rows);
@@ -146,8 +162,17 @@ impl Part {
     pub fn wholeness(&self, layout: &Layout) -> Wholeness {
         match &self.tail {
             Tail::Rows | Tail::Heading(..) => Wholeness::NoSummary,
-            Tail::Summary(summary) => summary.check(layout, self.rows, &self.sums),
+            Tail::Summary(_, summary) => {
+                let told = summary.check(layout, self.rows, &self.sums);
+                if told == Wholeness::Whole && self.goes_on { Wholeness::GoesOn } else { told }
+            }
         }
+    }
+
+    /// Whether lines were there and not one can be used, as after a spreadsheet has saved the file.
+    #[must_use]
+    pub fn is_useless(&self, layout: &Layout) -> bool {
+        self.days.is_empty() && self.bad_count > 0 && self.wholeness(layout) != Wholeness::Whole
     }
 
     /// The day most rows are of; the earlier of two with as many. A statement without rows does not say.
@@ -162,12 +187,20 @@ impl Part {
         self.days.iter().map(|(day, rows)| (moment::day(*day), *rows))
     }
 
-    /// What was taken for the end was not the end: rows follow it.
-    fn not_the_end(&mut self) {
-        match std::mem::take(&mut self.tail) {
-            Tail::Rows => {}
-            Tail::Heading(number, _) => self.complain(number, Fault::Stray),
-            Tail::Summary(_) => self.complain(self.lines, Fault::AfterSummary),
+    /// What was taken for the summary's heading was none: other lines follow it.
+    fn no_heading(&mut self) {
+        if let Tail::Heading(number, _) = self.tail {
+            self.tail = Tail::Rows;
+            self.complain(number, Fault::Stray);
+        }
+    }
+
+    /// The line `number` is a row. A summary before it stays: its figures show what was added.
+    fn row_follows(&mut self, number: u32) {
+        self.no_heading();
+        if matches!(self.tail, Tail::Summary(..)) && !self.goes_on {
+            self.goes_on = true;
+            self.complain(number, Fault::AfterSummary);
         }
     }
 
@@ -217,12 +250,12 @@ impl<'a, F: FnMut(u32, &Row<'_>)> Reading<'a, F> {
             if let Tail::Heading(_, heading) = &self.part.tail
                 && let Some(summary) = Summary::read(heading, line)
             {
-                self.part.tail = Tail::Summary(summary);
+                self.part.tail = Tail::Summary(number, summary);
                 return;
             }
             self.data(number, line);
-        } else if may_be_heading(line) && !matches!(self.part.tail, Tail::Summary(_)) {
-            self.part.not_the_end();
+        } else if may_be_heading(line) && !matches!(self.part.tail, Tail::Summary(..)) {
+            self.part.no_heading();
             self.part.tail = Tail::Heading(number, line.to_vec());
         } else {
             self.bad(number, Fault::Stray);
@@ -259,13 +292,13 @@ impl<'a, F: FnMut(u32, &Row<'_>)> Reading<'a, F> {
     }
 
     fn whole_row(&mut self, number: u32, line: &[u8]) {
-        if !matches!(self.part.tail, Tail::Rows) {
-            self.part.not_the_end();
-        }
+        self.part.no_heading();
         let summed = self.splitter.sum_up(line, self.layout, &mut self.part.sums);
         match summed.and_then(|()| self.splitter.row(line, self.layout)) {
             Ok(row) => {
                 self.part.rows = self.part.rows.saturating_add(1);
+                self.part.first_row.get_or_insert(number);
+                self.part.row_follows(number);
                 if self.merchants != row.merchants {
                     self.merchants = row.merchants.map(<[u8]>::to_vec);
                     if self.part.merchants.len() < MERCHANTS_MAX {
@@ -301,7 +334,7 @@ impl<'a, F: FnMut(u32, &Row<'_>)> Reading<'a, F> {
     }
 
     fn bad(&mut self, number: u32, fault: Fault) {
-        let after = matches!(self.part.tail, Tail::Summary(_));
+        let after = matches!(self.part.tail, Tail::Summary(..));
         self.part.complain(number, if after { Fault::AfterSummary } else { fault });
     }
 

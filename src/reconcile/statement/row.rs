@@ -243,12 +243,8 @@ impl Splitter {
         if out_trade_no.is_empty() {
             return Err(Fault::Number);
         }
-        let [refunded, applied] = at.refunded_at;
-        let time = match (self.maybe(line, refunded), self.maybe(line, applied)) {
-            (b"", b"") => self.field(line, at.time),
-            (b"", applied) => applied,
-            (refunded, _) => refunded,
-        };
+        let own = at.accepted_at.iter().map(|column| self.maybe(line, *column)).find(|text| !text.is_empty());
+        let time = own.unwrap_or_else(|| self.field(line, at.time));
         Ok(Row {
             movement,
             at: self.date.read(time).ok_or(Fault::Time)?,

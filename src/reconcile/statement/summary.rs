@@ -11,6 +11,8 @@ const COUNT: &str = "总交易单数";
 pub enum Wholeness {
     /// The summary stands at the end, and every figure of it is that of the rows.
     Whole,
+    /// The summary and the rows agree, but rows follow it: it was not made like that.
+    GoesOn,
     /// There is no summary: the end may be missing.
     NoSummary,
     /// The summary and the rows do not agree: something was altered, lost or added.

@@ -9,12 +9,14 @@ use crate::words::Language;
 
 /// Every text of the page's own.
 #[rustfmt::skip]
-pub const PAGE: [&str; 191] = [
+pub const PAGE: [&str; 202] = [
     "nav-sell", "nav-payments", "nav-attention", "nav-close", "menu", "menu-pages", "language", "lane", "lane-of",
     "terminal-of", "done", "back", "yes", "no", "day", "times-note", "loading", "your-name", "your-name-help",
     "sign-out", "login-title", "login-help", "login-label", "login-button", "not-connected", "not-connected-help",
+    "not-sent",
     "alarm", "amount", "keypad", "key-point", "key-back", "key-clear", "hint-type", "hint-charge", "charge",
-    "charge-empty", "sending", "enter-amount", "too-large", "asking-again", "not-accepted", "state-armed",
+    "charge-empty", "sending", "enter-amount", "amount-unclear", "too-large", "asking-again", "not-accepted",
+    "earlier", "earlier-paid", "earlier-whose", "earlier-mine", "earlier-other", "earlier-take", "state-armed",
     "state-again", "state-submitting", "state-customer_paying", "state-verifying", "state-paid",
     "state-partially_refunded", "state-refunded", "state-declined", "state-reversing", "state-reversed",
     "state-canceled", "state-expired", "state-needs_attention", "short-armed", "short-submitting",
@@ -25,7 +27,8 @@ pub const PAGE: [&str; 191] = [
     "none-today", "none-found", "more", "facts", "when", "operator", "description", "attach", "refunded", "ref",
     "client-ref", "acked", "ack", "refunds", "attempts", "attempt", "because", "paid-at", "payer", "transaction",
     "out-trade-no", "out-refund-no", "refunded-at", "supervised", "journal", "event", "state", "money", "more-facts",
-    "refund", "refund-title", "refund-go", "refund-left", "refund-lost", "refund-under-way", "refund-state-requested",
+    "refund", "refund-title", "refund-go", "refund-left", "refund-lost", "refund-nothing", "refund-open",
+    "refund-before", "refund-under-way", "refund-state-requested",
     "refund-state-processing", "refund-state-refunded", "refund-state-failed", "refund-state-needs_attention",
     "reason", "reason-needed", "reason-returned", "reason-wrong", "reason-twice", "supervisor-token",
     "supervisor-help", "supervisor-needed", "supervisor-wrong", "attention-none", "ack-paid", "ack-seen",

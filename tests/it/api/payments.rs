@@ -66,6 +66,26 @@ fn the_same_request_is_the_same_payment_and_another_one_is_a_conflict() {
 }
 
 #[test]
+fn what_is_refused_takes_no_number() {
+    let shop = Shop::open(&["1"]);
+    let number = |reference: &str| -> u64 {
+        reference.rsplit('-').next().and_then(|number| number.parse().ok()).expect("a number")
+    };
+    let cancel = |reference: &str| shop.unix.post(&format!("/v1/payments/{reference}/cancel"), "").status;
+    let first = shop.sell("R-1", 100);
+    for (body, code) in [
+        (r#"{"client_ref":"R-2","amount":100}"#, "lane_busy"),
+        (r#"{"client_ref":"R-2","amount":0}"#, "amount_zero"),
+        (r#"{"client_ref":"R-2","amount":999999999}"#, "amount_too_large"),
+        (r#"{"client_ref":"R-2","amount":100,"currency":"USD"}"#, "wrong_currency"),
+    ] {
+        assert_eq!(shop.unix.post("/v1/payments", body).code(), code);
+    }
+    assert_eq!(cancel(&first), 200);
+    assert_eq!(number(&shop.sell("R-2", 100)), number(&first) + 1);
+}
+
+#[test]
 fn a_paid_payment_tells_the_whole_story() {
     let shop = Shop::open(&["1"]);
     let reference = shop.sell("R-1", 8800);

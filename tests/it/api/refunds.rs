@@ -142,6 +142,7 @@ fn a_part_goes_back_and_the_payment_says_so() {
     assert_eq!((rest.status, rest.code().as_str()), (422, "amount_too_large"));
     assert_eq!(rest.faults(), ["amount"]);
     assert!(rest.body.contains("7600"), "{}", rest.body);
+    assert_eq!(rest.json()["left"], 7600);
 }
 
 #[test]
@@ -164,6 +165,34 @@ fn all_that_is_left_goes_back_and_then_nothing_more() {
     let more = shop.unix.post(&refunds(&payment), r#"{"refund_ref":"more","amount":1,"reason":"x"}"#);
     assert_eq!((more.status, more.code().as_str()), (409, "already_refunded"));
     assert_eq!(more.json()["money"], "returned");
+}
+
+#[test]
+fn without_an_amount_it_is_the_same_refund_only_where_that_took_all_that_was_left() {
+    let (shop, payment) = paid();
+    let token = format!("Bearer {SUPERVISOR}");
+    let headers = [("Content-Type", "application/json"), ("Authorization", token.as_str())];
+    let ask = |name: &str, amount: Option<u64>| {
+        let amount = amount.map(|amount| format!(r#""amount":{amount},"#)).unwrap_or_default();
+        let body = format!(r#"{{"refund_ref":"{name}",{amount}"reason":"x"}}"#);
+        let answer = shop.unix.ask("POST", &refunds(&payment), &headers, &body);
+        (answer.status, answer.json()["amount"].as_u64())
+    };
+    assert_eq!(ask("part", Some(100)), (201, Some(100)));
+    assert_eq!(ask("part", None).0, 409, "all that is left is another body than 100 of it");
+    assert_eq!(ask("rest", None), (201, Some(8700)));
+    for amount in [None, Some(8700)] {
+        assert_eq!(ask("rest", amount), (200, Some(8700)), "{amount:?}");
+    }
+    assert_eq!((ask("rest", Some(8800)).0, ask("part", None).0), (409, 409));
+
+    // The part fails, and its sum is free again: what was left when the rest was asked for stays what it was.
+    refused(&shop, &shop.call(), RefundRefusal::Definite, "USER_ACCOUNT_ABNORMAL");
+    known(&shop, RefundQueryAnswer::Absent);
+    until(&shop, "/v1/refunds/part", "failed");
+    assert_eq!((ask("rest", None), ask("part", None).0), ((200, Some(8700)), 409));
+    assert_eq!(ask("again", None), (201, Some(100)));
+    assert_eq!((ask("again", None), ask("rest", None).0, ask("part", None).0), ((200, Some(100)), 200, 409));
 }
 
 #[test]

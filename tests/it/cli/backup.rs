@@ -48,6 +48,28 @@ impl Counter {
 }
 
 #[test]
+fn no_command_puts_its_file_in_the_place_of_the_ledger_or_the_configuration() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    counter.sells("R-1", CODE, "paid");
+    let ledger = counter.file("ledger.sqlite");
+    let config = std::fs::read(counter.path("config.toml")).expect("the configuration");
+    for target in [ledger.clone(), format!("{ledger}-wal"), format!("{ledger}.lock"), counter.file("config.toml")] {
+        for command in [
+            &["backup", &target][..],
+            &["support-bundle", "--offline", "-o", &target],
+            &["close", "--html", &target],
+            &["statement", "--day", "2020-03-02", "-o", &target],
+        ] {
+            counter.shroff(&[command, &["--force"]].concat()).exits(65).tells("is read; name another file");
+        }
+    }
+    assert_eq!(std::fs::read(counter.path("config.toml")).expect("the configuration"), config);
+    counter.sells("R-2", "130000517967681396", "paid");
+    counter.shroff(&["verify"]).exits(0);
+}
+
+#[test]
 fn after_a_restore_no_number_is_used_twice_what_was_open_settles_and_what_is_lost_is_named() {
     let mut counter = Counter::with_gateway();
     counter.open();

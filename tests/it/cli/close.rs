@@ -340,6 +340,12 @@ fn whether_the_day_was_reconciled_is_said_and_which_days_it_is_high_time_for() {
     shroff::ledger::keep_reconciled_offline(&path, &[kept(DAY, 0)], at_noon).expect("kept");
     assert!(note(&book, 3000).contains("12:00:00 UTC+8, before the day was over: nothing differs"));
     assert_eq!(book.json(0)["reconciled"]["fine"], false, "more may have been sold that day");
+    let in_part = Kept { refunds: false, ..kept(DAY, 0) };
+    shroff::ledger::keep_reconciled_offline(&path, &[in_part], at_noon).expect("kept");
+    assert!(note(&book, 3000).contains(
+        "12:00:00 UTC+8, before the day was over, and only in part: a statement was not all there, or not of everything: \
+         nothing differs"
+    ));
     let in_june = "2026-06-01".parse().expect("a day");
     assert_eq!(Reader::open(&path).expect("opens").unreconciled_days(in_june).expect("reads").len(), 1);
     keep(kept(DAY, 2));

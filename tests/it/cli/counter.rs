@@ -14,7 +14,7 @@ use shroff::sim::gateway::{Gateway, Options, Running as Sim};
 use crate::support::Client;
 
 /// Longer than anything a test waits for.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The counter of a shop.
 pub(crate) struct Counter {

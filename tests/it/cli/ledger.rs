@@ -116,7 +116,8 @@ fn a_start_on_a_full_disk_fails_and_leaves_no_trace() {
     let config = counter.path("config.toml");
     for _ in 0..2 {
         // Nothing may grow beyond the shared memory's 32 KiB.
-        let mut full = std::process::Command::new("bash");
+        let mut full = std::process::Command::new("timeout");
+        full.args(["30", "bash"]);
         full.args([
             "-c",
             "trap '' XFSZ; ulimit -f 32; exec \"$@\"",

@@ -40,6 +40,10 @@ fn a_pulled_plug_is_one_line() {
     let scanner = PtyScanner::new(&device).expect("a pseudo-terminal");
     let mut daemon = counter.start(&["serve", "--log-format", "json"], None);
     daemon.wait_for("\"health\":\"connected\"");
+    // The scanners are told of before the doors are open.
+    if !daemon.said().contains("\"ready\"") {
+        daemon.wait_for("\"ready\"");
+    }
     drop(scanner);
     daemon.wait_for("\"health\":\"gone\"");
     // Later the daemon knows more: first that it was unplugged, then that it is not there.

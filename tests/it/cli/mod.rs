@@ -1,6 +1,7 @@
 //! Commands as people run them: the real binary, a real daemon beside it, and exit codes.
 
 mod backup;
+mod between;
 mod bundle;
 mod cashier;
 mod close;

@@ -1,7 +1,8 @@
 //! `pay` and `cancel` against a running daemon.
 
 use super::CODE;
-use super::counter::{Counter, shroff};
+use super::between::{Fate, stand_between};
+use super::counter::{Counter, PATIENCE, shroff};
 
 #[test]
 fn a_payment_is_followed_until_it_is_paid_and_then_acknowledged() {
@@ -80,6 +81,26 @@ fn a_payment_is_found_again_when_the_daemon_has_been_restarted() {
     assert!(ended.out.starts_with("not paid: "), "{ended:?}");
     let shown = counter.json(&["show", "R-5", "--json"]);
     assert_eq!((&shown["final"], &shown["money"]), (&true.into(), &"none".into()), "{shown}");
+}
+
+#[test]
+fn a_payment_whose_answer_is_lost_is_named_and_taken_once() {
+    let mut counter = Counter::with_gateway();
+    counter.open();
+    let met = stand_between(&counter, &[Fate::Cut, Fate::Nonsense, Fate::Silence]);
+    let lost = counter.shroff(&["pay", "5", "--code", CODE]).exits(69).never_says(CODE);
+    let name = lost.err.split_whitespace().find(|word| word.starts_with("CLI-")).expect("a client_ref").to_owned();
+    lost.tells("may have been accepted").tells(&format!("shroff show {name}")).tells(&format!("--ref {name}"));
+    let again = ["pay", "5", "--code", CODE, "--ref", &name];
+    let mut left = counter.start(&again, None);
+    left.wait_for(&name);
+    for _ in 0..3 {
+        met.recv_timeout(PATIENCE).expect("the daemon has it");
+    }
+    left.interrupt();
+    left.end().exits(75).tells("may have been accepted").tells(&format!("--ref {name}"));
+    counter.shroff(&again).exits(0).prints("paid HKD 5.00");
+    assert_eq!(counter.json(&["payments", "--json"])["payments"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

@@ -207,6 +207,93 @@ fn a_statement_that_is_not_whole_is_refused_unless_it_is_wanted() {
 }
 
 #[test]
+fn a_line_behind_the_summary_is_named_and_the_summary_is_not_called_missing() {
+    let chain = Chain::new();
+    let text = statement(Style::All27, &chain.rows);
+    let row = text.lines().nth(1).expect("a row").to_owned();
+    chain.counter.write("bill.csv", &format!("{text}{row}\r\n"));
+    let ended = chain.run(&[]).exits(65).tells("line 12: it comes after the summary").tells("do not add up");
+    assert!(!ended.err.contains("are missing") && !ended.err.contains("line 1:"), "{ended:?}");
+    // Every figure is right, and still the end is not where it was.
+    let moved = text.replacen(&format!("{row}\r\n"), "", 1);
+    chain.counter.write("bill.csv", &format!("{moved}{row}\r\n"));
+    let ended = chain.run(&[]).exits(65).tells("its summary is not its end").tells("line 11: it comes after");
+    assert!(!ended.err.contains("add up"), "{ended:?}");
+    chain.run(&["--partial"]).exits(1).prints("8 movements agree").prints("nothing is certain");
+}
+
+/// Spreadsheets take the backticks away, or put every field into quotes.
+#[test]
+fn a_statement_that_a_spreadsheet_saved_is_said_to_be_one() {
+    let chain = Chain::new();
+    let text = statement(Style::All27, &chain.rows);
+    for (spoilt, why) in [
+        (text.replace('`', ""), "line 2: it is neither a row nor the summary"),
+        (text.replace("`20", "20"), "line 2: it is neither a row nor the summary"),
+        (text.replace(",`", "\t`"), "line 2: it has 1 fields, the header has 27"),
+    ] {
+        chain.counter.write("bill.csv", &spoilt);
+        for more in [&[][..], &["--day", DAY], &["--partial"], &["--partial", "--day", DAY]] {
+            let ended = chain
+                .run(more)
+                .exits(65)
+                .tells("not one line of it can be used")
+                .tells(why)
+                .tells("as it was downloaded");
+            assert!(!ended.err.contains("name it with --day") && !ended.err.contains("line 7"), "{ended:?}");
+        }
+    }
+    // One without rows says so, and has no line that could not be used.
+    chain.counter.write("bill.csv", &statement(Style::All27, &[]));
+    chain.run(&[]).exits(65).tells("has no row that tells its day");
+}
+
+#[test]
+fn a_page_is_put_where_nothing_was_and_never_over_what_was_compared() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let chain = Chain::new();
+    let text = statement(Style::All27, &chain.rows);
+    chain.counter.write("bill.csv", &text);
+    let path = |name: &str| chain.counter.path(name).display().to_string();
+    chain.counter.write("page.html", "somebody's");
+    chain.run(&["--html", &path("page.html"), "--json"]).exits(65).tells("--force replaces it").prints("");
+    assert_eq!(std::fs::read_to_string(path("page.html")).expect("a file"), "somebody's");
+    chain.run(&["--html", &path("page.html"), "--force"]).exits(0).tells("the page is in");
+    chain.run(&["--html", &path("new.html")]).exits(0);
+    for name in ["page.html", "new.html"] {
+        assert!(std::fs::read_to_string(path(name)).expect("a page").starts_with("<!DOCTYPE html>"));
+        let mode = std::fs::metadata(path(name)).expect("a page").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "what a shop takes is not everybody's");
+    }
+    chain.run(&["--force"]).exits(2);
+
+    // By another name too: a link, a second name, a way round.
+    std::os::unix::fs::symlink(path("bill.csv"), path("link.html")).expect("a link");
+    std::fs::hard_link(path("bill.csv"), path("second.html")).expect("a name");
+    let round =
+        format!("{}/../{}/bill.csv", path(""), chain.counter.path("").file_name().expect("a name").to_string_lossy());
+    for target in [path("bill.csv"), path("link.html"), path("second.html"), round] {
+        for force in [&[][..], &["--force"]] {
+            let ended = chain.run(&[&["--html", &target][..], force].concat()).exits(65).tells("is read");
+            assert!(!ended.err.contains("--force"), "{ended:?}");
+        }
+    }
+    let ledger = chain.shops[0].path();
+    let before = std::fs::read(&ledger).expect("a ledger");
+    for name in ["", "-wal", "-shm", ".lock", ".witness"] {
+        let target = format!("{}{name}", ledger.display());
+        assert!(Path::new(&target).exists(), "{target}");
+        chain.run(&["--html", &target, "--force"]).exits(65).tells("is read");
+    }
+    assert_eq!(std::fs::read(&ledger).expect("a ledger"), before);
+    assert_eq!(std::fs::read_to_string(path("bill.csv")).expect("a statement"), text);
+    let left = std::fs::read_dir(chain.counter.path("")).expect("a folder");
+    let left: Vec<_> =
+        left.map(|it| it.expect("an entry").file_name()).filter(|it| it.to_string_lossy().ends_with(".part")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn a_packed_statement_is_unpacked() {
     let chain = Chain::new();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use shroff::ledger::Reader;
 use shroff::sim::book::{RefundPlan, RefundRequest, Rules};
 use shroff::words::{Day, WallTime};
 
@@ -191,6 +192,64 @@ fn a_refund_around_midnight_is_carried_over_or_found_with_the_other_day() {
     assert!(second.out.contains("minutes from midnight"), "{second:?}");
     let both = run(&[&files[0], &files[1]]).exits(0);
     assert!(both.out.contains("\"agreed\": 3") && !both.out.contains("carried_over"), "{both:?}");
+}
+
+/// Two sales and their refunds of 2 March, as WeChat lists them.
+fn refunded(shop: &mut Shop) -> Vec<Move> {
+    let mut rows = Vec::new();
+    for (order, amount) in [("T01K7Q2M90100000002", 1000), ("T01K7Q2M90100000005", 2000)] {
+        let payment = shop.sell(amount, Course::Paid);
+        let number = shop.refund(&payment, &format!("back-{amount}"), None, Back::Refunded);
+        rows.push(listed("SUCCESS", "2026-03-02 23:50:05", order, "", amount));
+        rows.push(listed("REFUND", "2026-03-02 23:50:06", order, &number, amount));
+    }
+    rows
+}
+
+#[test]
+fn a_statement_of_refunds_is_of_the_day_they_were_accepted_and_not_of_the_day_they_arrived() {
+    let counter = Counter::new();
+    let mut shop = late_shop();
+    let rows = refunded(&mut shop);
+    counter.write("back.csv", &statement(Style::Refund29, &rows));
+    counter.write("paid.csv", &statement(Style::Success20, &rows));
+    let ledger = shop.path().display().to_string();
+    let [back, paid] = ["back.csv", "paid.csv"].map(|name| counter.path(name).display().to_string());
+    let run = |more: &[&str]| counter.shroff(&[&["reconcile", "--ledger", &ledger][..], more].concat());
+    run(&[&back]).exits(0).prints("fine: 2026-03-02: nothing differs; 2 movements agree");
+    run(&[&back, "--day", "2026-03-02"]).exits(0).prints("2 movements agree");
+    run(&[&paid, &back]).exits(0).prints("fine: 2026-03-02: nothing differs; 4 movements agree");
+    run(&[&back, "--day", "2030-01-01"]).exits(65).tells("no row of the statements is of 2030-01-01");
+}
+
+#[test]
+fn a_statement_of_which_nothing_agrees_is_not_fine_however_well_it_is_explained() {
+    let counter = Counter::new();
+    let mut shop = late_shop();
+    let mut rows = refunded(&mut shop);
+    shop.close();
+    let (ledger, file) = (shop.path().display().to_string(), counter.path("a.csv").display().to_string());
+    let run = |more: &[&str]| counter.shroff(&[&["reconcile", &file, "--ledger", &ledger][..], more].concat());
+    // The ledger knows every one of them, on the day before.
+    for row in &mut rows {
+        row.at = row.at.replace("2026-03-02 23:50", "2026-03-03 12:50");
+    }
+    counter.write("a.csv", &statement(Style::All27, &rows));
+    let ended = run(&[]).exits(1).prints("not fine: 2026-03-03: 1 to look at; 0 movements agree");
+    ended.prints("nothing agrees").prints("carried over").prints("none of the 4 movements").prints("compare");
+    let ended = run(&["--json"]).exits(1);
+    assert_eq!(kinds(&ended), [("nothing_agrees".to_owned(), 0)]);
+    assert!(ended.out.contains("\"fine\": false"), "{ended:?}");
+    run(&["--csv"]).exits(1).prints("look,nothing_agrees,");
+    let day: Day = "2026-03-03".parse().expect("a day");
+    let kept = Reader::open(&shop.path()).expect("opens").reconciled(day).expect("reads").expect("kept").kept;
+    assert_eq!((kept.look, kept.explained, kept.agreed), (1, 4, 0));
+    // One that agrees, and the rest is what it was: explained.
+    rows[0].at = "2026-03-02 23:50:05".to_owned();
+    counter.write("b.csv", &statement(Style::All27, &rows[..1]));
+    counter.write("a.csv", &statement(Style::All27, &rows[1..]));
+    let other = counter.path("b.csv").display().to_string();
+    assert!(!run(&[&other, "--json"]).out.contains("nothing_agrees"));
 }
 
 #[test]

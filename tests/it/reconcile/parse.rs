@@ -5,7 +5,7 @@ use std::io::BufReader;
 use proptest::prelude::*;
 use shroff::reconcile::statement::{Fault, Kind, Layout, Movement, Part, Row, StatementError, StatementRow, Wholeness};
 
-use super::sheet::{Move, Style, statement};
+use super::sheet::{ARRIVED, Move, Style, statement, summary};
 
 /// Reads a whole statement.
 fn read(text: &[u8]) -> Result<(Layout, Part, Vec<StatementRow>), StatementError> {
@@ -111,6 +111,73 @@ fn every_layout_tells_the_same() {
             assert_eq!(row.at.to_string(), day, "a refund's own time, not the payment's");
         }
     }
+}
+
+#[test]
+fn a_refund_is_of_the_day_it_was_accepted_whatever_else_its_row_says() {
+    let moves = [back("REFUND", &sale(1, 1250), "R-1", 500)];
+    let text = statement(Style::Refund29, &moves);
+    let times = |text: &str| -> (Kind, Vec<String>) {
+        let (layout, part, rows) = read(text.as_bytes()).expect("a statement");
+        assert_eq!((part.bad_count, part.wholeness(&layout)), (0, Wholeness::Whole), "{text}");
+        (layout.kind, rows.iter().map(|row| row.at.to_string()).collect())
+    };
+    let (accepted, arrived) = ("2026-03-02T15:59:59.000Z".to_owned(), "2029-12-31T16:10:00.000Z".to_owned());
+    assert!(text.contains(ARRIVED));
+    assert_eq!(times(&text), (Kind::Refund, vec![accepted.clone()]));
+    // The columns the other way round, the one not filled, and the one not there.
+    let turned = text
+        .replace("退款申请时间,退款成功时间", "退款成功时间,退款申请时间")
+        .replace(&format!("`2026-03-02 23:59:59,`{ARRIVED}"), &format!("`{ARRIVED},`2026-03-02 23:59:59"));
+    assert_ne!(turned, text);
+    assert_eq!(times(&turned).1, std::slice::from_ref(&accepted));
+    let empty = text.replace("`2026-03-02 23:59:59,", "`,");
+    assert_ne!(empty, text);
+    assert_eq!(times(&empty).1, std::slice::from_ref(&arrived));
+    let missing = empty.replace("退款申请时间,", "").replace(&format!("`,`{ARRIVED}"), &format!("`{ARRIVED}"));
+    assert_eq!(times(&missing), (Kind::Refund, vec![arrived]));
+
+    // v3 has the refund's own time in the first column; should it get such columns, they mean the same.
+    let v3 = statement(Style::Global38, &moves);
+    assert_eq!(times(&v3), (Kind::Global, vec![accepted.clone()]));
+    let mut wider = format!("\u{feff}{},退款申请时间,退款成功时间\r\n", Style::Global38.header());
+    let row = v3.lines().nth(1).expect("a row").replacen("2026-03-02 23:59:59", "2020-01-01 00:00:00", 1);
+    wider.push_str(&format!("{row},`2026-03-02 23:59:59,`{ARRIVED}\r\n"));
+    wider.push_str(&summary(Style::Global38, &moves.iter().collect::<Vec<_>>()));
+    assert_eq!(times(&wider), (Kind::Global, vec![accepted]));
+}
+
+#[test]
+fn what_follows_the_summary_is_told_with_its_line_and_the_summary_is_not_missing() {
+    for style in [Style::All27, Style::Global38] {
+        let text = statement(style, &day());
+        let row = text.lines().nth(1).expect("a row").to_owned();
+        let lines = text.lines().count();
+        // A row more, one that was moved there, and another statement behind it.
+        let (more, moved) = (format!("{text}{row}\r\n{row}\r\n"), text.replacen(&format!("{row}\r\n"), "", 1));
+        let moved = format!("{moved}\r\n{row}\r\n");
+        let again = format!("{text}{text}");
+        for (spoilt, at) in [(more, lines + 1), (moved, lines + 1), (again, lines + 1)] {
+            let (layout, part, _) = read(spoilt.as_bytes()).expect("a statement");
+            let told: Vec<(usize, &Fault)> =
+                part.bad.iter().map(|(line, fault)| (usize::try_from(*line).expect("small") + 1, fault)).collect();
+            assert_eq!(told.first(), Some(&(at, &Fault::AfterSummary)), "{style:?} {spoilt}");
+            let whole = part.wholeness(&layout);
+            assert!(whole != Wholeness::Whole && whole != Wholeness::NoSummary, "{style:?} {whole:?} {spoilt}");
+        }
+    }
+    // The same where the summary ends one part, and rows are the next.
+    let text = statement(Style::All27, &day());
+    let mut input = text.as_bytes();
+    let layout = Layout::read(&mut input).expect("a layout");
+    let mut part = Part::read(&layout, &mut &input[..], |_, _| ()).expect("reads");
+    let row = format!(
+        "{}\r\n",
+        input.split(|byte| *byte == b'\n').next().map(String::from_utf8_lossy).expect("a row").trim()
+    );
+    part.join(&Part::read(&layout, &mut row.as_bytes(), |_, _| ()).expect("reads"));
+    assert_eq!(part.bad, [(8, Fault::AfterSummary)]);
+    assert!(matches!(part.wholeness(&layout), Wholeness::Altered(_)), "{:?}", part.wholeness(&layout));
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub(crate) enum Style {
     Global38,
 }
 
+/// When the payers of a REFUND statement got their money.
+pub(crate) const ARRIVED: &str = "2030-01-01 00:10:00";
+
 /// A movement of money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Move {
@@ -103,9 +106,10 @@ impl Style {
                 format!("{head},`{currency},`{paid},`{zero},`{product},`,`{fee},`0.60%,`{paid},`")
             }
             Self::Refund29 => {
+                // The payment's time, and that of the refund's arrival: no day of theirs is the movement's.
                 let head = head.replacen(at.as_str(), "2020-01-01 00:00:00", 1);
                 format!(
-                    "{head},`{currency},`{paid},`{zero},`{at},`{at},`{refund_id},`{refund_no},`{back},`{zero},`{how},`{status},\
+                    "{head},`{currency},`{paid},`{zero},`{at},`{ARRIVED},`{refund_id},`{refund_no},`{back},`{zero},`{how},`{status},\
                      `{product},`,`{fee},`0.60%,`{paid},`{back},`"
                 )
             }

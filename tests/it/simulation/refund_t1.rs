@@ -116,7 +116,7 @@ impl World {
         let policy = Policy::default();
         let at = Now { tick: now, wall: WallTime::from_millis(0) };
         let cx = RefundContext { now: at, policy: &policy, luck: 0, free_at: Tick::default() };
-        let step = Refund::request(facts(), None, &cx);
+        let step = Refund::request(facts(), false, None, &cx);
         let refund = step.refund().clone();
         let mut world = Self {
             refund,
