@@ -6,14 +6,28 @@ use serde::Serialize;
 
 use super::{Exit, Json, say};
 use crate::config::{Config, ConfigErrors, GatewayApi, Origin, rows};
+use crate::daemon::{ServeError, Source, gateway_for_a_look};
+use crate::edge::clock::Clock;
+use crate::edge::gateway::{GatewayError, TlsError};
 
 /// What to do with the configuration.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Say everything that is wrong with it, with line and cure; its secret files are read too
-    Check(Json),
+    /// Say everything that is wrong with it, with line and cure; its keys and certificates are tried too, and nothing is sent
+    Check(CheckArgs),
     /// Show every value in force; of a secret only the name of its file
     Show(ShowArgs),
+}
+
+/// How to check it.
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// A service was given its keys in DIR when it started: refuse where one of them has changed since, because only a
+    /// restart hands it out
+    #[arg(long, value_name = "DIR")]
+    given: Option<PathBuf>,
+    #[command(flatten)]
+    output: Json,
 }
 
 /// How to show it.
@@ -28,7 +42,7 @@ pub(super) struct ShowArgs {
 
 pub(super) fn run(path: &Path, command: &ConfigCommand) -> anyhow::Result<Exit> {
     match command {
-        ConfigCommand::Check(output) => check(path, *output),
+        ConfigCommand::Check(args) => check(path, args),
         ConfigCommand::Show(args) => show(path, args),
     }
 }
@@ -49,10 +63,45 @@ struct Fault {
     problem: String,
 }
 
-fn check(path: &Path, output: Json) -> anyhow::Result<Exit> {
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let loaded = Config::load(path, credentials.as_deref());
-    if output.json {
+/// The configuration, once the way to the gateway could be made of it as `serve` makes it: whether a key belongs to its
+/// certificate shows only there. Nothing is sent, and nothing is kept.
+///
+/// Where a service was `given` its files, they must not have changed since: systemd hands them out once, at the start, so
+/// the service itself does not see it.
+fn load(path: &Path, given: Option<&Path>) -> Result<Config, ConfigErrors> {
+    let mut source = Source::new(path);
+    source.credentials = source.credentials.filter(|_| given.is_none());
+    let config = source.load()?;
+    if let Err(why) = gateway_for_a_look(&config, Clock::start()) {
+        return Err(ConfigErrors::late(path, &[at_fault(&why)], &format!("cannot be used: {why}")));
+    }
+    // What was given may lack a file that is new. Then its name is new as well, and the service says so.
+    let before = given.and_then(|given| Config::load(path, Some(given)).ok());
+    let rewritten = before.map(|before| before.files.changed(&config.files)).unwrap_or_default();
+    if rewritten.is_empty() {
+        return Ok(config);
+    }
+    let why = "has another content than the service was given; that needs a restart: systemctl restart shroff";
+    Err(ConfigErrors::late(path, &rewritten, why))
+}
+
+/// The key that the way to the gateway could not be made of.
+fn at_fault(error: &ServeError) -> String {
+    match error {
+        ServeError::Gateway(GatewayError::Tls(TlsError::Wrong { what: "ca_file", .. })) => "gateway.ca_file".to_owned(),
+        ServeError::Gateway(GatewayError::Tls(TlsError::Wrong { what, .. })) => format!("gateway.v2.{what}"),
+        ServeError::Gateway(GatewayError::Url { key }) => format!("gateway.{key}"),
+        ServeError::PlatformKey(_) => "gateway.v3.platform_public_key_file".to_owned(),
+        ServeError::Gateway(GatewayError::Tls(TlsError::Library(_)) | GatewayError::Client(_))
+        | ServeError::Ledger(_)
+        | ServeError::Door { .. }
+        | ServeError::System(_) => "gateway".to_owned(),
+    }
+}
+
+fn check(path: &Path, args: &CheckArgs) -> anyhow::Result<Exit> {
+    let loaded = load(path, args.given.as_deref());
+    if args.output.json {
         let fine = loaded.is_ok();
         let (errors, notes) = match &loaded {
             Ok(config) => (Vec::new(), notes(config)),

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::origin::{Origin, rows};
 use super::secrets::FileError;
 
 /// One fault of the configuration: the key, the line, what it held and what it may hold. A secret is never in it.
@@ -91,6 +92,18 @@ impl ConfigErrors {
     pub(super) fn new(file: &Path, mut errors: Vec<ConfigError>) -> Self {
         errors.sort_by_key(|error| error.line.unwrap_or(usize::MAX));
         Self { file: file.to_owned(), errors }
+    }
+
+    /// Faults of these keys that show only when what was read is put to use.
+    #[must_use]
+    pub fn late(file: &Path, keys: &[String], why: &str) -> Self {
+        let rows = rows(file).unwrap_or_default();
+        let line = |key: &String| match rows.iter().find(|row| row.key == *key)?.origin {
+            Origin::File { line, .. } => Some(line),
+            Origin::Default | Origin::Missing => None,
+        };
+        let fault = |key: &String| ConfigError::new(key, line(key), Problem::Clash(why.to_owned()));
+        Self::new(file, keys.iter().map(fault).collect())
     }
 
     /// The file they are in.

@@ -7,6 +7,7 @@
 mod checked;
 mod devices;
 mod error;
+mod files;
 mod gateway;
 mod keys;
 mod local;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 pub use checked::{Api, Refund, Tcp, Terminal};
 pub use devices::{Display, DisplayKind, Scanner};
 pub use error::{ConfigError, ConfigErrors, Problem};
+pub use files::Files;
 pub use gateway::{
     API_KEY_LENGTH, BaseUrl, ClientIdentity, Gateway, GatewayApi, PlatformKey, SignType, TerminalIp, V2, V3,
 };
@@ -68,6 +70,8 @@ pub struct Config {
     pub scanners: Vec<Scanner>,
     /// The displays, each of one of the lanes.
     pub displays: Vec<Display>,
+    /// What the files held that it names.
+    pub files: Files,
 }
 
 impl Config {
@@ -80,7 +84,7 @@ impl Config {
         let mut raw = read(path)?;
         let mut errors = std::mem::take(&mut raw.errors);
         let beside = path.parent().unwrap_or(Path::new("."));
-        let config = check(&raw, &Secrets { beside, credentials }, &mut errors);
+        let config = check(&raw, &Secrets::new(beside, credentials), &mut errors);
         match config {
             Some(config) if errors.is_empty() => Ok(config),
             _ => Err(ConfigErrors::new(path, errors)),
@@ -120,6 +124,7 @@ fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Co
     let notify = notify::notify(&mut Reader::new("notify", raw.one("notify"), errors), here);
     let counter = devices::counter(raw, secrets.beside, errors);
     let counter = counter?;
+    let files = Files::read(raw, secrets, v3);
     Some(Config {
         terminal: terminal?,
         gateway: gateway?,
@@ -131,5 +136,6 @@ fn check(raw: &Raw, secrets: &Secrets<'_>, errors: &mut Vec<Fault>) -> Option<Co
         lanes: counter.lanes,
         scanners: counter.scanners,
         displays: counter.displays,
+        files,
     })
 }

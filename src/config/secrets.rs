@@ -1,10 +1,13 @@
 //! Files with secrets in them: where they are looked for, who may read them, and what is taken from them.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::words::Secret;
@@ -15,16 +18,31 @@ const FILE_MAX: u64 = 512 * 1024;
 /// Permission bits by which a file's group and everybody else reach it.
 const OTHERS: u32 = 0o077;
 
+/// What a file held when it was read: a digest, from which nobody learns a key.
+pub(super) type Print = [u8; 32];
+
 /// Where the files of a configuration are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Secrets<'a> {
     /// The folder of the configuration file.
     pub(super) beside: &'a Path,
     /// systemd's `$CREDENTIALS_DIRECTORY`, where the service has one.
-    pub(super) credentials: Option<&'a Path>,
+    credentials: Option<&'a Path>,
+    /// What was read, by the names in the configuration.
+    prints: RefCell<BTreeMap<String, Print>>,
 }
 
-impl Secrets<'_> {
+impl<'a> Secrets<'a> {
+    /// The files beside the configuration, or among systemd's credentials.
+    pub(super) fn new(beside: &'a Path, credentials: Option<&'a Path>) -> Self {
+        Self { beside, credentials, prints: RefCell::default() }
+    }
+
+    /// What the file `name` held, if it was read.
+    pub(super) fn print_of(&self, name: &str) -> Option<Print> {
+        self.prints.borrow().get(name).copied()
+    }
+
     /// Reads a secret file: nobody but its owner may read it, except in the credentials directory, which systemd
     /// guards. Line ends at its end are cut off.
     pub(super) fn secret(&self, name: &str) -> Result<Secret, FileError> {
@@ -70,6 +88,7 @@ impl Secrets<'_> {
         if u64::try_from(content.len()).unwrap_or(u64::MAX) > FILE_MAX {
             return Err(FileError::TooLarge(path));
         }
+        self.prints.borrow_mut().insert(name.to_owned(), Sha256::digest(&content).into());
         Ok(content)
     }
 
@@ -186,9 +205,9 @@ mod tests {
         let (beside, credentials) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         write(&beside.path().join("v2.key"), "beside", 0o600);
         write(&credentials.path().join("v2.key"), "credential\r\n", 0o444);
-        let both = Secrets { beside: beside.path(), credentials: Some(credentials.path()) };
+        let both = Secrets::new(beside.path(), Some(credentials.path()));
         assert_eq!(both.secret("v2.key").expect("reads").expose(), b"credential");
-        let one = Secrets { credentials: None, ..both };
+        let one = Secrets::new(beside.path(), None);
         assert_eq!(one.secret("v2.key").expect("reads").expose(), b"beside");
     }
 
@@ -197,7 +216,7 @@ mod tests {
         let (beside, credentials) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         fs::create_dir(beside.path().join("keys")).expect("a folder");
         write(&beside.path().join("keys/v2.key"), "beside", 0o600);
-        let both = Secrets { beside: beside.path(), credentials: Some(credentials.path()) };
+        let both = Secrets::new(beside.path(), Some(credentials.path()));
         assert_eq!(both.secret("keys/v2.key").expect("reads").expose(), b"beside");
         write(&credentials.path().join("keys_v2.key"), "credential", 0o440);
         for name in ["keys/v2.key", "./keys/v2.key"] {
@@ -210,7 +229,7 @@ mod tests {
     #[test]
     fn a_secret_others_can_read_is_refused_and_the_cure_is_said() {
         let folder = tempfile::tempdir().expect("a folder");
-        let secrets = Secrets { beside: folder.path(), credentials: None };
+        let secrets = Secrets::new(folder.path(), None);
         for mode in [0o640, 0o604, 0o660, 0o610] {
             write(&folder.path().join("v2.key"), "hush", mode);
             let error = secrets.secret("v2.key").expect_err("readable by others").to_string();
@@ -222,7 +241,7 @@ mod tests {
     #[test]
     fn a_link_out_of_the_credentials_directory_is_judged_by_where_it_leads() {
         let (beside, credentials) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-        let secrets = Secrets { beside: beside.path(), credentials: Some(credentials.path()) };
+        let secrets = Secrets::new(beside.path(), Some(credentials.path()));
         let target = beside.path().join("target");
         std::os::unix::fs::symlink(&target, credentials.path().join("v2.key")).expect("links");
         assert!(matches!(secrets.secret("v2.key"), Err(FileError::NotFound(_))), "a link that leads nowhere");
@@ -235,7 +254,7 @@ mod tests {
     #[test]
     fn what_is_no_key_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
-        let secrets = Secrets { beside: folder.path(), credentials: None };
+        let secrets = Secrets::new(folder.path(), None);
         write(&folder.path().join("empty"), "", 0o600);
         write(&folder.path().join("newline"), "\n", 0o600);
         assert!(matches!(secrets.secret("empty"), Err(FileError::Empty(_))));

@@ -1,5 +1,6 @@
 //! Floor 5: the daemon. Wires the till to the world, and ends when told to, or when the ledger fails.
 
+mod calendar;
 mod displays;
 mod doors;
 mod notices;
@@ -9,30 +10,29 @@ mod resolve;
 mod scanners;
 mod systemd;
 mod till_thread;
+mod wire;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::config::{Config, GatewayApi};
+use crate::config::{Config, Files, GatewayApi};
 use crate::dialect::{KeyError, Paper};
 use crate::edge::api::Api;
 use crate::edge::clock::Clock;
 use crate::edge::desk::{Board, Desk, INBOX, Input};
 use crate::edge::dice::Dice;
-use crate::edge::gateway::{Doubt, Exchange, Gateway, GatewayError};
+use crate::edge::gateway::GatewayError;
 use crate::edge::metrics::Metrics;
-use crate::ledger::{Birth, Ledger, LedgerError, Reader};
-use crate::payment::answer::{RefundAnswer, ReverseAnswer};
-use crate::payment::{Answer, Heard};
-use crate::till::{Outgoing, Settings, Till};
-use crate::words::{OutTradeNo, Secret, WallTime};
+use crate::ledger::{Birth, Ledger, LedgerError};
+use crate::till::{Settings, Till};
+use crate::words::Secret;
+use calendar::Calendar;
 use displays::Displays;
 pub(crate) use doors::{gateway, gateway_for_a_look, identity};
 use reload::Reload;
@@ -40,6 +40,7 @@ pub(crate) use reload::Source;
 pub(crate) use resolve::resolve;
 use scanners::Scanners;
 use till_thread::Hands;
+use wire::Wire;
 
 /// Workers for sockets, calls and pages; money has a thread of its own.
 const WORKERS: usize = 2;
@@ -47,16 +48,6 @@ const WORKERS: usize = 2;
 const BLOCKING: usize = 4;
 /// How long *out of order* stays on the displays before the process ends and systemd starts it anew.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// No terminal of this version is older: 2026-11-01.
-const BUILT: WallTime = WallTime::from_millis(1_793_491_200_000);
-/// A ledger may have been written by a clock so much ahead.
-const CLOCK_SLACK: Duration = Duration::from_secs(120);
-/// The gateway's certificates are asked for twice a day; a new one is announced a day ahead (protocol 7.3).
-const KEYS_EVERY: Duration = Duration::from_secs(11 * 3600);
-/// And sooner when that failed.
-const KEYS_AGAIN: Duration = Duration::from_secs(600);
-/// Seconds between our clock and the gateway's from which a person is told; at 300 v3 refuses every request.
-const CLOCK_OFF: u64 = 30;
 /// How long an answer waits before it tries a full inbox again.
 const INBOX_FULL: Duration = Duration::from_millis(10);
 /// Letters of a ledger's birth mark: no vowels, so that no words come out; nothing that looks alike.
@@ -115,12 +106,14 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
     });
     let board = Arc::new(board);
     let metrics = Arc::new(Metrics::new());
+    metrics.started(clock.wall());
     let front = doors::front(config);
     // Before the scanners: a keeper shares nothing with them, not even by accident.
     let displays = Displays::start(config, &board_reader, &front, clock, &metrics, runtime.handle());
     let scanners = Arc::new(Scanners::start(&config.scanners, clock, &inbox, &board, &metrics)?);
-    if let Some(paper) = certificate(config) {
-        metrics.certificate_until(paper.until);
+    let mut calendar = Calendar::of(config);
+    if let Some(until) = calendar.until() {
+        metrics.certificate_until(until);
     }
     let desk = Desk::new(inbox.clone(), board_reader.clone(), scanners.views()).with_displays(displays.views());
     let api_config = doors::api_config(config, front);
@@ -134,20 +127,29 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
         send(&stopper, Input::Stop).await;
     });
 
-    board.send_modify(|board| board.wrong_clock = wrong_clock(clock.wall(), &config.ledger_path));
-    attend(&runtime, source, &scanners, &inbox, board_reader)?;
+    calendar.look(clock.now()).write(&board);
+    runtime.spawn(calendar.keep(clock, Arc::clone(&board)));
+    let files = config.files.clone();
+    attend(&runtime, (source, files), &scanners, &displays, &inbox, board_reader)?;
     systemd::ready();
-    reach(runtime.handle(), &gateway, &board, &metrics);
-    if gateway.has_keys() {
-        runtime.spawn(keep_keys_fresh(Arc::clone(&gateway)));
+    let wire = Wire {
+        handle: runtime.handle().clone(),
+        gateway,
+        board: Arc::clone(&board),
+        metrics: Arc::clone(&metrics),
+        clock,
+        signs_with: wire::signs_with(config),
+    };
+    wire.reach();
+    if wire.gateway.has_keys() {
+        runtime.spawn(wire.clone().keep_keys_fresh());
     }
-    let handle = runtime.handle().clone();
     let hands = Hands {
         clock,
-        call: &|outgoing| call(&handle, &gateway, &inbox, &board, &metrics, clock, outgoing),
+        call: &|outgoing| wire.call(&inbox, outgoing),
         arm: &|lane, since| {
             scanners.drain(lane, since);
-            reach(&handle, &gateway, &board, &metrics);
+            wire.reach();
         },
         board: &board,
         alive: &|| {
@@ -172,14 +174,15 @@ pub(crate) fn serve(config: &Config, source: Source) -> Result<(), ServeError> {
 /// Attends to systemd: reloads when it is asked to, and keeps the status line.
 fn attend(
     runtime: &Runtime,
-    source: Source,
+    (source, files): (Source, Files),
     scanners: &Arc<Scanners>,
+    displays: &Displays,
     inbox: &SyncSender<Input>,
     board: watch::Receiver<Board>,
 ) -> Result<(), ServeError> {
     let (refused, refusals) = watch::channel(None);
     if systemd::is_there() {
-        runtime.spawn(systemd::keep_status(board, scanners.views(), refusals));
+        runtime.spawn(systemd::keep_status(board, scanners.views(), displays.views(), refusals));
     }
     // Caught from here on: by itself a hangup would end the process.
     let hangup = runtime.block_on(async { signal(SignalKind::hangup()) }).map_err(ServeError::System)?;
@@ -187,7 +190,7 @@ fn attend(
         warn!("the configuration was taken away while it was read; it cannot be reloaded");
         return Ok(());
     };
-    let reload = Reload { source, rows, scanners: Arc::clone(scanners), inbox: inbox.clone(), refused };
+    let reload = Reload { source, rows, files, scanners: Arc::clone(scanners), inbox: inbox.clone(), refused };
     runtime.spawn(reload.serve(hangup));
     Ok(())
 }
@@ -253,119 +256,6 @@ fn settings(config: &Config) -> Settings {
         operator_max: config.refund.operator_max,
         notify_url: config.notify.url.as_ref().map(ToString::to_string),
     }
-}
-
-/// Puts a committed call on the wire. Whatever becomes of it, the till hears exactly one thing.
-fn call(
-    handle: &Handle,
-    gateway: &Arc<Gateway>,
-    inbox: &SyncSender<Input>,
-    board: &Arc<watch::Sender<Board>>,
-    metrics: &Arc<Metrics>,
-    clock: Clock,
-    outgoing: Outgoing,
-) {
-    let (gateway, inbox, metrics) = (Arc::clone(gateway), inbox.clone(), Arc::clone(metrics));
-    let board = Arc::clone(board);
-    let Outgoing { id, call } = outgoing;
-    handle.spawn(async move {
-        let op = call.ask.op();
-        let began = clock.tick();
-        let Exchange { sent_at: sent, result } = gateway.exchange(&call).await;
-        let number = call.order.out_trade_no;
-        match &result {
-            Ok(answer) => tell_refusal(&number, answer),
-            Err(doubt) => warn!(out_trade_no = %number, op = op.word(), why = %doubt, "no answer that counts"),
-        }
-        let unreachable = match &result {
-            Err(Doubt::NotSent(why)) => Some(why.to_string()),
-            Ok(_) | Err(Doubt::NoAnswer(_) | Doubt::Distrust(_)) => None,
-        };
-        note_reach(&board, &metrics, unreachable);
-        let heard = match result {
-            Ok(answer) => Heard::Answer(answer),
-            Err(Doubt::NotSent(why)) => Heard::NotSent(why.word()),
-            Err(Doubt::NoAnswer(why)) => Heard::Nothing { why: why.word(), incident: false },
-            Err(Doubt::Distrust(why)) => {
-                metrics.distrusted(why);
-                Heard::Nothing { why: why.word(), incident: why.is_incident() }
-            }
-        };
-        let outcome = match &heard {
-            Heard::Answer(_) => "answered",
-            Heard::NotSent(why) | Heard::Nothing { why, .. } => why,
-        };
-        metrics.call(op, outcome, clock.tick().since(began));
-        note_clock(&gateway, &metrics, &board);
-        send(&inbox, Input::Heard { id, heard, sent }).await;
-    });
-}
-
-/// Opens the connection ahead of the next pay, and says in words when nobody can be reached.
-fn reach(handle: &Handle, gateway: &Arc<Gateway>, board: &Arc<watch::Sender<Board>>, metrics: &Arc<Metrics>) {
-    let (gateway, board, metrics) = (Arc::clone(gateway), Arc::clone(board), Arc::clone(metrics));
-    handle.spawn(async move {
-        let outcome = gateway.warm().await;
-        if let Err(why) = &outcome {
-            warn!(%why, "the gateway cannot be reached");
-        }
-        note_reach(&board, &metrics, outcome.err().map(|why| why.to_string()));
-        note_clock(&gateway, &metrics, &board);
-    });
-}
-
-/// What the gateway's clock says about ours.
-fn note_clock(gateway: &Gateway, metrics: &Metrics, board: &watch::Sender<Board>) {
-    let Some(ahead) = gateway.clock_ahead() else { return };
-    metrics.clock_ahead(ahead);
-    let off = ahead.unsigned_abs() >= CLOCK_OFF;
-    board.send_if_modified(|board| {
-        let changed = board.clock_off != off;
-        board.clock_off = off;
-        changed
-    });
-}
-
-/// Asks for the gateway's certificates at once, because those that were kept may be old, and then twice a day.
-async fn keep_keys_fresh(gateway: Arc<Gateway>) {
-    loop {
-        // In public-key mode there may be no certificates to fetch, and replies are believed without them.
-        let had = gateway.refresh_keys().await.is_ok() || gateway.has_a_key_of_its_own();
-        let wait = if had { KEYS_EVERY } else { KEYS_AGAIN };
-        tokio::time::sleep(wait).await;
-    }
-}
-
-fn note_reach(board: &watch::Sender<Board>, metrics: &Metrics, unreachable: Option<String>) {
-    metrics.gateway_up(unreachable.is_none());
-    board.send_if_modified(|board| {
-        let changed = board.unreachable != unreachable;
-        board.unreachable = unreachable;
-        changed
-    });
-}
-
-/// A reversal or a refund that was refused is worth its reason in the log: a person may have to act on it.
-fn tell_refusal(number: &OutTradeNo, answer: &Answer) {
-    match answer {
-        Answer::Reverse(ReverseAnswer::NotDone { refusal, recall, .. }) => {
-            warn!(out_trade_no = %number, err_code = refusal.code(), text = refusal.text(), recall, "not reversed yet");
-        }
-        Answer::Refund(RefundAnswer::NotDone { refusal, .. }) => {
-            warn!(out_trade_no = %number, err_code = refusal.code(), text = refusal.text(), "not refunded yet");
-        }
-        Answer::Pay(_) | Answer::Query(_) | Answer::Reverse(_) | Answer::Refund(_) | Answer::RefundQuery(_) => {}
-    }
-}
-
-/// Says in words when the clock cannot be right. Nothing is decided by it; signatures and people go by it.
-fn wrong_clock(now: WallTime, ledger: &Path) -> bool {
-    let newest = Reader::open(ledger).and_then(|reader| reader.last_written()).unwrap_or_default();
-    let wrong = now < BUILT || now.after(CLOCK_SLACK) < newest;
-    if wrong {
-        warn!(%now, newest_in_ledger = %newest, "the clock is wrong: set it, for example with timedatectl set-ntp true");
-    }
-    wrong
 }
 
 /// Waits for a place in the inbox without holding up a worker.

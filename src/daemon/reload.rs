@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::scanners::Scanners;
 use super::{send, settings, systemd};
-use crate::config::{Config, ConfigErrors, Row, rows};
+use crate::config::{Config, ConfigErrors, Files, Row, rows};
 use crate::edge::desk::Input;
 
 /// Keys that a running daemon takes over. Everything else is a socket, a key, a ledger or a name that open payments hang
@@ -57,6 +57,8 @@ pub(super) struct Reload {
     pub(super) source: Source,
     /// What is in force.
     pub(super) rows: Vec<Row>,
+    /// The files it was made of.
+    pub(super) files: Files,
     pub(super) scanners: Arc<Scanners>,
     pub(super) inbox: SyncSender<Input>,
     /// Why the last one was refused.
@@ -89,6 +91,13 @@ impl Reload {
         let restart: Vec<&str> = changed.iter().map(String::as_str).filter(|key| !is_live(key)).collect();
         if !restart.is_empty() {
             return Err(format!("{} can only change with a restart: systemctl restart shroff", restart.join(", ")));
+        }
+        let rewritten = self.files.changed(&config.files);
+        if !rewritten.is_empty() {
+            return Err(format!(
+                "{}: its content changed; that needs a restart: systemctl restart shroff",
+                rewritten.join(", ")
+            ));
         }
         if changed.iter().any(|key| is_scanner(key)) {
             let (scanners, wanted) = (Arc::clone(&self.scanners), config.scanners.clone());

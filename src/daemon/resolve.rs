@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use super::calendar::Calendar;
 use super::till_thread::{self, Hands};
-use super::{ServeError, call, doors, gateway, open_ledger, runtime, send, settings, wrong_clock};
+use super::wire::{self, Wire};
+use super::{ServeError, doors, gateway, open_ledger, runtime, send, settings};
 use crate::config::Config;
 use crate::edge::clock::Clock;
 use crate::edge::desk::{Board, INBOX, Input};
@@ -26,10 +28,12 @@ pub(crate) fn resolve(config: &Config, limit: Duration, told: &mut dyn FnMut(&Bo
     let gateway = Arc::new(gateway(config, clock)?);
     let runtime = runtime()?;
     let till = Till::open(ledger, settings(config), u64::from_be_bytes(Dice.bytes()), clock.now())?;
+    let sight = Calendar::of(config).look(clock.now());
     let found = Board {
         unsettled: till.unsettled(),
         open_refunds: till.open_refunds(),
-        wrong_clock: wrong_clock(clock.wall(), &config.ledger_path),
+        wrong_clock: sight.wrong_clock,
+        certificate: sight.certificate,
         ..Board::default()
     };
     let (board, mut reader) = watch::channel(found);
@@ -38,17 +42,24 @@ pub(crate) fn resolve(config: &Config, limit: Duration, told: &mut dyn FnMut(&Bo
         return Ok(());
     }
     let (inbox, till_inbox) = sync_channel(INBOX);
-    let (handle, stopper, board) = (runtime.handle().clone(), inbox.clone(), Arc::new(board));
+    let stopper = inbox.clone();
     let (ended, end) = oneshot::channel::<()>();
+    let wire = Wire {
+        handle: runtime.handle().clone(),
+        gateway,
+        board: Arc::new(board),
+        metrics: Arc::new(Metrics::new()),
+        clock,
+        signs_with: wire::signs_with(config),
+    };
     let money = move || {
-        let metrics = Arc::new(Metrics::new());
         let hands = Hands {
             clock,
-            call: &|outgoing| call(&handle, &gateway, &inbox, &board, &metrics, clock, outgoing),
+            call: &|outgoing| wire.call(&inbox, outgoing),
             arm: &|_, _| {},
-            board: &board,
+            board: &wire.board,
             alive: &|| {},
-            metrics: &metrics,
+            metrics: &wire.metrics,
         };
         let outcome = till_thread::run(till, &till_inbox, hands);
         // Whoever waits for the end has gone only when the process has.

@@ -7,12 +7,12 @@ use sd_notify::NotifyState;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::edge::desk::{Board, DeviceView};
+use crate::edge::desk::{Board, DeviceView, Role};
 
 /// The line is told at most so often: a scanner that went mad must not keep systemd busy.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 
-/// What a scanner is when nothing is wrong with it.
+/// What a device is when nothing is wrong with it.
 const CONNECTED: &str = "connected";
 
 /// Tells how far a start has come.
@@ -52,13 +52,15 @@ pub(super) fn stopping() {
 /// Keeps `systemctl status` in the picture, until the till is gone.
 pub(super) async fn keep_status(
     mut board: watch::Receiver<Board>,
-    mut devices: watch::Receiver<Vec<DeviceView>>,
+    mut scanners: watch::Receiver<Vec<DeviceView>>,
+    mut displays: watch::Receiver<Vec<DeviceView>>,
     mut refused: watch::Receiver<Option<String>>,
 ) {
     let mut told = String::new();
     loop {
-        let now =
-            status(&board.borrow_and_update(), &devices.borrow_and_update(), refused.borrow_and_update().as_deref());
+        let mut devices = scanners.borrow_and_update().clone();
+        devices.extend(displays.borrow_and_update().iter().cloned());
+        let now = status(&board.borrow_and_update(), &devices, refused.borrow_and_update().as_deref());
         if now != told {
             notify(&[NotifyState::Status(&now)]);
             told = now;
@@ -66,7 +68,9 @@ pub(super) async fn keep_status(
         tokio::time::sleep(STATUS_EVERY).await;
         let gone = tokio::select! {
             changed = board.changed() => changed.is_err(),
-            changed = devices.changed() => changed.is_err(),
+            changed = scanners.changed() => changed.is_err(),
+            // Where there are none, nobody will ever tell of one.
+            Ok(()) = displays.changed() => false,
             changed = refused.changed() => changed.is_err(),
         };
         if gone {
@@ -88,8 +92,26 @@ fn status(board: &Board, devices: &[DeviceView], refused: Option<&str>) -> Strin
     let mut wrong: Vec<String> = devices
         .iter()
         .filter(|device| device.state != CONNECTED)
-        .map(|device| format!("scanner {} of lane {} is {}", device.device, device.lane, device.state))
+        .map(|device| {
+            let DeviceView { role, kind, device, lane, state, .. } = device;
+            let what = match role {
+                Role::Scanner => "scanner".to_owned(),
+                Role::Display => format!("{kind} display"),
+            };
+            let blank = if device.is_empty() { "" } else { " " };
+            format!("{what}{blank}{device} of lane {lane} is {state}")
+        })
         .collect();
+    if board.signature_refused {
+        wrong.push("WeChat Pay refuses our signature, see `shroff doctor`".to_owned());
+    }
+    if board.trouble.key_mismatch() {
+        wrong.push("replies fail their signature, see `shroff doctor`".to_owned());
+    }
+    if board.trouble.certificate_refused() {
+        wrong.push("reversals are not answered, see `shroff doctor`".to_owned());
+    }
+    wrong.extend(board.certificate.map(|fault| fault.text().to_owned()));
     if let Some(why) = &board.unreachable {
         wrong.push(format!("the gateway cannot be reached ({why})"));
     }
@@ -124,6 +146,7 @@ pub(super) fn is_there() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::desk::CertificateFault;
 
     #[test]
     fn the_line_says_what_is_open_and_all_that_is_wrong_in_one_line() {
@@ -131,7 +154,7 @@ mod tests {
         assert_eq!(status(&board, &[], None), "selling; nothing is open");
         let device = |state| DeviceView {
             lane: "1".parse().expect("a lane"),
-            role: crate::edge::desk::Role::Scanner,
+            role: Role::Scanner,
             kind: "serial",
             device: "1eab/0d10".to_owned(),
             state,
@@ -145,6 +168,16 @@ mod tests {
             status(&board, &[device("gone")], Some("api.listen needs a restart")),
             "selling; open: 3; scanner 1eab/0d10 of lane 1 is gone; the gateway cannot be reached (no route); \
              the clock is wrong; the last reload was refused: api.listen needs a restart"
+        );
+        let mut board = Board { signature_refused: true, ..Board::default() };
+        board.certificate = Some(CertificateFault::Ended);
+        let display =
+            DeviceView { role: Role::Display, kind: "vfd", device: "/dev/ttyUSB0".to_owned(), ..device("silent") };
+        let console = DeviceView { kind: "console", device: String::new(), ..display.clone() };
+        assert_eq!(
+            status(&board, &[device(CONNECTED), display, console], None),
+            "selling; nothing is open; vfd display /dev/ttyUSB0 of lane 1 is silent; console display of lane 1 is silent; \
+             WeChat Pay refuses our signature, see `shroff doctor`; the merchant's certificate has ended"
         );
         board.out_of_order = true;
         assert!(status(&board, &[], None).starts_with("out of order"));

@@ -21,6 +21,7 @@ pub use merchant::Merchant;
 pub use notices::Notices;
 pub use settlement::{Batch, Settled, SettledPage, Settlements, Settling};
 pub use statement::{Announced, NoStatement, ReportFault, StatementHead, Statements, Warrant};
+pub(crate) use v2::codes::refuses_signature;
 
 /// The largest reply that is read, in bytes. A longer one is distrusted.
 pub const REPLY_MAX: usize = 64 * 1024;
@@ -39,6 +40,12 @@ pub trait Dialect: Send + Sync {
     /// # Errors
     /// When the reply must not be believed. The caller journals it and goes on as if there had been no answer.
     fn read(&self, call: &Call, reply: &HttpReply, proof: &Proof<'_>) -> Result<Answer, Distrust>;
+
+    /// Whether a reply says that our own signature is not accepted. Nobody need have signed it, so it settles nothing: it
+    /// is for people.
+    fn refuses_signature(&self, _: &HttpReply) -> bool {
+        false
+    }
 
     /// How to come by a day's statement; none where this version does not.
     fn statements(&self) -> Option<&dyn Statements> {

@@ -82,12 +82,44 @@ pub struct Board {
     pub wrong_clock: bool,
     /// It is 30 s or more from the gateway's.
     pub clock_off: bool,
+    /// The gateway said that it does not accept our signature, and has carried out nothing since.
+    pub signature_refused: bool,
+    /// What is wrong with the merchant's certificate today.
+    pub certificate: Option<CertificateFault>,
     /// TCP ports of the configuration that could not be opened, by their keys.
     pub closed_ports: BTreeSet<&'static str>,
     /// The last scan of each lane that was not taken.
     pub notices: BTreeMap<LaneId, Notice>,
     /// The ledger failed: nothing is sold, the process is ending.
     pub out_of_order: bool,
+}
+
+/// Why the merchant's certificate is of no use today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateFault {
+    /// Its last moment is over.
+    Ended,
+    /// Its first moment is yet to come.
+    NotBegun,
+}
+
+impl CertificateFault {
+    /// What it is, for people.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Ended => "the merchant's certificate has ended",
+            Self::NotBegun => "the merchant's certificate is not valid yet",
+        }
+    }
+}
+
+impl Board {
+    /// One side does not believe the other's signature: most likely a key is wrong.
+    #[must_use]
+    pub fn key_mismatch(&self) -> bool {
+        self.signature_refused || self.trouble.key_mismatch()
+    }
 }
 
 /// A scan that was not taken, for the cashier to see.

@@ -1,5 +1,7 @@
 //! What an operator watches: counters, gauges and histograms in OpenMetrics text, base units, names with `shroff_`.
 
+mod classic;
+
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -40,7 +42,9 @@ pub struct Metrics {
     unsettled: Gauge,
     attention: Gauge,
     out_of_order: Gauge,
+    started: Gauge,
     clock_ahead: Gauge,
+    signature_refused: Gauge,
     commit_seconds: Histogram,
     oldest_unsettled: Gauge,
     ledger_size: Gauge,
@@ -93,7 +97,9 @@ impl Metrics {
             unsettled: Gauge::default(),
             attention: Gauge::default(),
             out_of_order: Gauge::default(),
+            started: Gauge::default(),
             clock_ahead: Gauge::default(),
+            signature_refused: Gauge::default(),
             commit_seconds: Histogram::new(COMMIT_BUCKETS),
             oldest_unsettled: Gauge::default(),
             ledger_size: Gauge::default(),
@@ -129,6 +135,17 @@ impl Metrics {
         );
         registry.register("attention_payments", "Payments and refunds a person must look at", new.attention.clone());
         registry.register("out_of_order", "1 while no sale is possible", new.out_of_order.clone());
+        registry.register_with_unit(
+            "start_time",
+            "When the daemon began, since 1970: it moves when the daemon has ended and was started anew",
+            Unit::Seconds,
+            new.started.clone(),
+        );
+        registry.register(
+            "signature_refused",
+            "1 while WeChat refuses our signature: a key is wrong",
+            new.signature_refused.clone(),
+        );
         registry.register_with_unit(
             "clock_ahead",
             "How far our clock is ahead of the gateway's; negative when it is behind",
@@ -290,9 +307,19 @@ impl Metrics {
         self.out_of_order.set(i64::from(is));
     }
 
+    /// The daemon began.
+    pub fn started(&self, at: WallTime) {
+        self.started.set(at.millis().div_euclid(1000));
+    }
+
     /// Our clock is so many seconds ahead of the gateway's.
     pub fn clock_ahead(&self, seconds: i64) {
         self.clock_ahead.set(seconds);
+    }
+
+    /// WeChat refuses our signature, or has taken it since.
+    pub fn signature_refused(&self, is: bool) {
+        self.signature_refused.set(i64::from(is));
     }
 
     /// The ledger took this long for a commit.
@@ -318,7 +345,7 @@ impl Metrics {
     /// Everything in the older text form (version 0.0.4), which whoever does not ask for OpenMetrics expects.
     #[must_use]
     pub fn classic(&self) -> String {
-        classic(&self.text())
+        classic::of(&self.text())
     }
 }
 
@@ -363,39 +390,6 @@ fn process() -> String {
     text
 }
 
-/// OpenMetrics in the form that came before it: counters and infos are named in full where they are described, and there
-/// are neither units nor an end.
-fn classic(text: &str) -> String {
-    let ending = |kind: &str| match kind {
-        "counter" => "_total",
-        "info" => "_info",
-        _ => "",
-    };
-    let kind = |name: &str| {
-        let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-        told.filter(|(told, _)| *told == name).map(|(_, kind)| kind).next().unwrap_or_default().to_owned()
-    };
-    let mut out = String::with_capacity(text.len());
-    for line in text.lines() {
-        let mut words = line.splitn(4, ' ');
-        match (words.next(), words.next(), words.next(), words.next()) {
-            (Some("#"), Some("UNIT" | "EOF"), ..) => {}
-            (Some("#"), Some("HELP"), Some(name), Some(help)) => {
-                out.push_str(&format!("# HELP {name}{} {help}\n", ending(&kind(name))));
-            }
-            (Some("#"), Some("TYPE"), Some(name), Some(told)) => {
-                let shown = if told == "info" { "gauge" } else { told };
-                out.push_str(&format!("# TYPE {name}{} {shown}\n", ending(told)));
-            }
-            _ => {
-                out.push_str(line);
-                out.push('\n');
-            }
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -419,7 +413,9 @@ mod tests {
         metrics.display_up(&"1".parse().expect("a lane"), "vfd", "/dev/ttyUSB0", false);
         metrics.certificate_until(WallTime::from_millis(1_800_000_000_999));
         metrics.out_of_order(false);
+        metrics.started(WallTime::from_millis(1_795_232_306_500));
         metrics.clock_ahead(-42);
+        metrics.signature_refused(true);
         metrics.commit(Duration::from_micros(150));
         let text = metrics.text();
         for line in [
@@ -447,7 +443,9 @@ mod tests {
             "shroff_certificate_expiry_timestamp_seconds 1800000000",
             "# TYPE process_resident_memory_bytes gauge",
             "shroff_out_of_order 0",
+            "shroff_start_time_seconds 1795232306",
             "shroff_clock_ahead_seconds -42",
+            "shroff_signature_refused 1",
             "shroff_ledger_commit_duration_seconds_bucket{le=\"0.0002\"} 1",
             concat!("shroff_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {

@@ -370,12 +370,10 @@ impl Trouble {
         let mute = matches!(heard, Heard::Nothing { .. } | Heard::NotSent(_));
         let forged =
             matches!(heard, Heard::Nothing { why, .. } if matches!(*why, "bad_signature" | "unsigned" | "unknown_key"));
-        // With a wrong key WeChat does not sign at all: it says FAIL and blames the request.
-        let blamed = matches!(heard, Heard::Answer(Answer::Pay(PayAnswer::Failed { request_error: true })));
         if matches!(heard, Heard::Answer(Answer::Pay(PayAnswer::Paid(_) | PayAnswer::Refused(_)))) {
             self.bad_signatures = 0;
         }
-        if forged || blamed {
+        if forged {
             self.bad_signatures = self.bad_signatures.saturating_add(1);
         }
         if matches!(op, Op::Reverse | Op::Refund) {

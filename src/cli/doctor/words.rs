@@ -3,7 +3,7 @@
 use super::line::Line;
 use crate::cli::{Exit, say};
 use crate::config::{Config, GatewayApi};
-use crate::dialect::Distrust;
+use crate::dialect::{Distrust, refuses_signature};
 use crate::edge::gateway::{Blocked, Doubt, NoAnswer, NotSent, Proven};
 use crate::payment::answer::{Class, Refusal};
 
@@ -95,9 +95,10 @@ fn refused(refusal: &Refusal, config: &Config, files: &Files) -> Line {
         (code, text) => format!("{code}, {text}"),
     };
     let failure = |exit, meaning: &str, fix: String| Line::failure("keys", exit, format!("{meaning} ({said})"), fix);
-    let sign = text.contains("签名") || text.to_lowercase().contains("sign");
+    if refuses_signature(refusal.code(), refusal.text()) {
+        return failure(Exit::Config, "WeChat Pay does not accept our signature", files.sign.to_owned());
+    }
     match code.as_str() {
-        "SIGNERROR" => failure(Exit::Config, "WeChat Pay does not accept our signature", files.sign.to_owned()),
         "APPIDMCHIDNOTMATCH" => failure(
             Exit::Config,
             "the appid is not bound to the merchant number",
@@ -122,7 +123,6 @@ fn refused(refusal: &Refusal, config: &Config, files: &Files) -> Line {
             format!("WeChat Pay is ill just now ({said}), so the keys are not proven"),
             "run the doctor again in a minute",
         ),
-        "" if sign => failure(Exit::Config, "WeChat Pay does not accept our signature", files.sign.to_owned()),
         _ if refusal.class() == Class::Throttled => Line::warning(
             "keys",
             format!("WeChat Pay is asked too often ({said}), so the keys are not proven"),

@@ -249,8 +249,14 @@ impl Work {
         if let Some(why) = &self.board.unreachable {
             say::tell(&format!("shroff: {why}"));
         }
+        if self.board.signature_refused {
+            say::tell("shroff: WeChat Pay refuses our signature: check the key and sign_type with `shroff doctor`");
+        }
         if self.board.trouble.key_mismatch() {
             say::tell("shroff: replies are signed with another key: check the API key and sign_type");
+        }
+        if let Some(fault) = self.board.certificate {
+            say::tell(&format!("shroff: {}: download a new one as a pair with its key", fault.text()));
         }
         if self.board.trouble.certificate_refused() {
             say::tell("shroff: reversals are not answered: check the client certificate");

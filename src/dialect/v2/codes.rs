@@ -146,10 +146,28 @@ pub(in crate::dialect) fn trade_state(text: &str) -> TradeState {
 
 /// Whether the text of an unsigned FAIL blames the request itself, so that no order can have come of it.
 pub(in crate::dialect) fn blames_the_request(text: &str) -> bool {
+    blames(text, &["param", "参数", "xml", "appid"]) || blames(text, SIGNATURE)
+}
+
+/// Whether a refusal says that our signature is not accepted. The text counts only where there is no code. It proves
+/// nothing, and is for people only.
+pub(crate) fn refuses_signature(code: &str, text: &str) -> bool {
+    match normal(code).as_str() {
+        "" => blames(text, SIGNATURE),
+        normal => normal == "SIGNERROR",
+    }
+}
+
+/// What a text about a signature has in it.
+const SIGNATURE: &[&str] = &["sign", "签名"];
+
+/// Whether a text has one of these words, and none that leaves open what happened.
+fn blames(text: &str, words: &[&str]) -> bool {
+    const OPEN_END: &[&str] =
+        &["system", "系统", "频率", "freq", "busy", "繁忙", "timeout", "time out", "超时", "过多"];
     let text = text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let open_end = says(&["system", "系统", "频率", "freq", "busy", "繁忙", "timeout", "time out", "超时", "过多"]);
-    !open_end && says(&["sign", "签名", "param", "参数", "xml", "appid"])
+    !says(OPEN_END) && says(words)
 }
 
 /// Whether a text speaks of too many requests.
@@ -357,6 +375,28 @@ mod tests {
             ("", RefundStatus::Unknown),
         ] {
             assert_eq!(refund_status(text), status, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_signature_is_known_by_its_code_and_without_one_by_its_text() {
+        for (code, text) in [
+            ("SIGNERROR", ""),
+            ("SIGN_ERROR", "The signature is wrong"),
+            ("", "签名错误"),
+            ("", "签名失败，请检查后再试"),
+            ("", "Signature Failure"),
+        ] {
+            assert!(refuses_signature(code, text), "{code} {text}");
+        }
+        for (code, text) in [
+            ("", ""),
+            ("", "参数错误"),
+            ("", "系统错误，请重新签名"),
+            ("PARAM_ERROR", "no sign"),
+            ("SYSTEMERROR", "签名错误"),
+        ] {
+            assert!(!refuses_signature(code, text), "{code} {text}");
         }
     }
 

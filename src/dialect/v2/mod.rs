@@ -45,6 +45,10 @@ impl Dialect for V2 {
         self.answer(call, reply)
     }
 
+    fn refuses_signature(&self, reply: &HttpReply) -> bool {
+        self.is_refused(reply)
+    }
+
     fn statements(&self) -> Option<&dyn Statements> {
         Some(self)
     }

@@ -80,6 +80,17 @@ impl V2 {
         })
     }
 
+    /// Whether a reply, signed or not, says that our signature is not accepted.
+    pub(super) fn is_refused(&self, reply: &HttpReply) -> bool {
+        let fields =
+            if reply.body.len() > REPLY_MAX { Err(Distrust::TooLarge) } else { xml::parse(&reply.body, FIELDS_MAX) };
+        let Ok(fields) = fields else { return false };
+        let field = |name| get(&fields, name).unwrap_or_default();
+        let text = if field("return_code") == "FAIL" { field("return_msg") } else { "" };
+        let failed = [field("return_code"), field("result_code")].contains(&"FAIL");
+        failed && codes::refuses_signature(field("err_code"), text)
+    }
+
     pub(super) fn check_signature(&self, fields: &Fields) -> Result<(), Distrust> {
         let given = get(fields, sign::SIGN).ok_or(Distrust::Unsigned)?;
         if !sign::is_signed(fields, given, &self.key, self.sign_type) {

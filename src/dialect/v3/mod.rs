@@ -61,6 +61,10 @@ impl Dialect for V3 {
         self.answer(call, reply, proof)
     }
 
+    fn refuses_signature(&self, reply: &HttpReply) -> bool {
+        read::is_refused(reply)
+    }
+
     fn notices(&self) -> Option<&dyn Notices> {
         Some(self)
     }

@@ -286,6 +286,12 @@ fn hearsay(op: Op, reply: &HttpReply) -> Result<Answer, Distrust> {
     })
 }
 
+/// Whether an error, signed or not, says that our signature is not accepted.
+pub(super) fn is_refused(reply: &HttpReply) -> bool {
+    let is_error = (400..500).contains(&reply.status) && reply.body.len() <= REPLY_MAX;
+    is_error && parse(&reply.body).is_ok_and(|body| codes::refuses_signature(get(&body.code).unwrap_or_default(), ""))
+}
+
 pub(super) fn fault<'a>(body: &'a Body, reply: &'a HttpReply) -> Fault<'a> {
     Fault {
         status: reply.status,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::site::Site;
-use crate::edge::desk::{Board, DeviceView, Role};
+use crate::edge::desk::{Board, CertificateFault, DeviceView, Role};
 use crate::edge::metrics::Looked;
 use crate::ledger::{Filter, LedgerError, Reader};
 use crate::words::{LaneId, WallTime};
@@ -36,7 +36,7 @@ pub(super) struct Readiness {
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct ReadinessProblem {
-    /// `ledger`, `stopping`, `key_mismatch`, `certificate_refused`,
+    /// `ledger`, `stopping`, `key_mismatch`, `certificate_refused`, `certificate_invalid`,
     /// `gateway_unreachable`, `wrong_clock`, `port_taken`, `scanner_gone`, `display_gone`.
     #[schema(example = "scanner_gone")]
     code: &'static str,
@@ -117,15 +117,29 @@ fn readiness(board: &Board, stopped: bool, lanes: &[LaneId], devices: &[DeviceVi
         problems.push(problem("stopping", "the terminal is stopping"));
     }
     let dead = !problems.is_empty();
-    if board.trouble.key_mismatch() {
-        problems.push(problem(
-            "key_mismatch",
-            "replies fail their signature; check the gateway's keys with `shroff doctor`",
-        ));
+    if board.key_mismatch() {
+        let detail = if board.signature_refused {
+            "WeChat Pay refuses the terminal's signature; check the gateway's keys with `shroff doctor`"
+        } else {
+            "replies fail their signature; check the gateway's keys with `shroff doctor`"
+        };
+        problems.push(problem("key_mismatch", detail));
     }
     if board.trouble.certificate_refused() {
         let detail = "reversals are not answered; check the client certificate with `shroff doctor`";
         problems.push(problem("certificate_refused", detail));
+    }
+    if let Some(fault) = board.certificate {
+        let detail = match fault {
+            CertificateFault::Ended => {
+                "the merchant's certificate has ended: WeChat Pay takes nothing back; download a new one as a pair with its \
+                 key, `shroff doctor` says more"
+            }
+            CertificateFault::NotBegun => {
+                "the merchant's certificate is not valid yet: WeChat Pay takes nothing back; `shroff doctor` says from when"
+            }
+        };
+        problems.push(problem("certificate_invalid", detail));
     }
     if board.unreachable.is_some() {
         let detail =
@@ -201,6 +215,16 @@ mod tests {
         assert_eq!(codes(&board, false, &[display("1", "connected"), display("2", "connected")]), ("ready", vec![]));
         let one_dark = [device("1", "gone"), display("1", "connected"), display("1", "stuck")];
         assert_eq!(codes(&board, false, &one_dark), ("degraded", vec!["scanner_gone", "display_gone"]));
+    }
+
+    #[test]
+    fn a_wrong_key_and_an_old_certificate_do_not_stop_sales() {
+        let wrong_key = Board { signature_refused: true, ..Board::default() };
+        assert_eq!(codes(&wrong_key, false, &[]), ("degraded", vec!["key_mismatch"]));
+        for fault in [CertificateFault::Ended, CertificateFault::NotBegun] {
+            let board = Board { certificate: Some(fault), ..Board::default() };
+            assert_eq!(codes(&board, false, &[]), ("degraded", vec!["certificate_invalid"]));
+        }
     }
 
     #[test]

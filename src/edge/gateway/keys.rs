@@ -230,6 +230,7 @@ impl Gateway {
         let reply = self.ask(host, platform.write(&self.stamp()), limit).await?;
         let proof = Proof { at: self.clock.wall(), keys: &self.keys.known() };
         let carried = platform.read(&reply, &proof).map_err(Doubt::Distrust)?;
+        self.signature.accept();
         self.keys.learn(carried, &reply);
         Ok(())
     }

@@ -13,6 +13,7 @@ mod prove;
 mod reach;
 mod seal;
 mod settlements;
+mod signature;
 mod skew;
 mod tls;
 
@@ -32,6 +33,7 @@ pub use self::prove::{Known, Proven};
 pub use self::reach::{Answered, Blocked, Named, Reach, reach};
 use self::seal::{Seal, SealedBody};
 pub use self::settlements::{ListError, Listed};
+use self::signature::Signature;
 use self::skew::Skew;
 pub use self::tls::{Identity, TlsError};
 use super::clock::Clock;
@@ -115,6 +117,7 @@ pub struct Gateway {
     warmed: Mutex<Option<Tick>>,
     keys: Keys,
     skew: Mutex<Skew>,
+    signature: Signature,
 }
 
 impl Gateway {
@@ -150,6 +153,7 @@ impl Gateway {
             pace: Mutex::default(),
             warmed: Mutex::default(),
             skew: Mutex::default(),
+            signature: Signature::default(),
         })
     }
 
@@ -296,9 +300,15 @@ impl Gateway {
         Ok(reply)
     }
 
-    /// Learns from a reply what needs no signature: the gateway's clock, and that there are too many calls.
+    /// Learns from a reply what needs no signature: the gateway's clock, that there are too many calls, and that our own
+    /// signature is refused.
     fn heed(&self, reply: &HttpReply) {
         lock(&self.skew).learn(reply, self.clock.wall());
+        // v3 signs the time, too: by a wrong clock every key is refused, and the clock is told of already.
+        let by_the_clock = self.has_keys() && lock(&self.skew).is_to_blame();
+        if !by_the_clock && self.dialect.refuses_signature(reply) {
+            self.signature.refuse();
+        }
         if reply.status == 429 {
             lock(&self.pace).throttled(self.clock.tick());
         }
@@ -310,11 +320,20 @@ impl Gateway {
         lock(&self.skew).seconds()
     }
 
+    /// Whether the gateway said that it does not accept our signature, and has carried out no request since.
+    #[must_use]
+    pub fn signature_refused(&self) -> bool {
+        self.signature.is_refused()
+    }
+
     fn stamp(&self) -> Stamp {
         Stamp { nonce: self.dice.nonce(), time: self.clock.wall() }
     }
 
     fn learn(&self, host: Host, result: &Result<Answer, Doubt>) {
+        if let Ok(answer) = result {
+            self.signature.learn(answer);
+        }
         if result.as_ref().is_ok_and(is_throttled) {
             lock(&self.pace).throttled(self.clock.tick());
         }

@@ -25,6 +25,11 @@ impl Skew {
         self.seconds
     }
 
+    /// So far from the gateway's clock that a refused signature is the clock's fault.
+    pub(super) fn is_to_blame(&self) -> bool {
+        self.seconds.is_some_and(|ahead| ahead.unsigned_abs() >= BLAME)
+    }
+
     /// Learns from a reply that came at `now`. Says it when the clock went wrong, and when it is right again.
     pub(super) fn learn(&mut self, reply: &HttpReply, now: WallTime) {
         let Some(theirs) = date(reply) else { return };
@@ -38,7 +43,7 @@ impl Skew {
             info!(ahead_s = ahead, "the clock is right again");
         }
         self.warned = wrong;
-        if reply.status == 401 && ahead.unsigned_abs() >= BLAME {
+        if reply.status == 401 && self.is_to_blame() {
             warn!(ahead_s = ahead, "the gateway refuses our signatures because the clock is wrong: set it");
         }
     }

@@ -129,6 +129,13 @@ impl Counter {
         self.daemon = Some(daemon);
     }
 
+    /// Waits until the daemon has said `text`; gives all it has said.
+    pub(crate) fn daemon_says(&mut self, text: &str) -> String {
+        let daemon = self.daemon.as_mut().expect("a daemon");
+        daemon.wait_for(text);
+        daemon.said().to_owned()
+    }
+
     /// Kills the daemon as a power cut would.
     pub(crate) fn kill_daemon(&mut self) {
         drop(self.daemon.take());

@@ -7,6 +7,7 @@ mod cashier;
 mod close;
 pub(crate) mod counter;
 mod doctor;
+mod health;
 mod ledger;
 mod log;
 mod pay;

@@ -29,6 +29,43 @@ fn every_fault_of_a_configuration_is_told_at_once() {
 }
 
 #[test]
+fn a_key_of_another_certificate_is_refused_before_the_service_is() {
+    let counter = Counter::new();
+    let (ours, other) = (rcgen::KeyPair::generate().expect("a key"), rcgen::KeyPair::generate().expect("a key"));
+    let certificate = rcgen::CertificateParams::default().self_signed(&ours).expect("a certificate");
+    counter.write("cert.pem", &certificate.pem());
+    counter.write("key.pem", &ours.serialize_pem());
+    counter.reconfigure("[ledger]", "client_cert_file = \"cert.pem\"\nclient_key_file = \"key.pem\"\n[ledger]");
+    counter.shroff(&["config", "check"]).exits(0);
+    counter.write("key.pem", &other.serialize_pem());
+    for command in [&["config", "check"][..], &["serve"]] {
+        counter.shroff(command).exits(78).tells("do not belong together");
+    }
+    let checked = counter.shroff(&["config", "check", "--json"]).exits(78);
+    let document: serde_json::Value = serde_json::from_str(&checked.out).expect("one document");
+    let error = &document["errors"][0];
+    assert_eq!((&document["fine"], &error["key"]), (&false.into(), &"gateway.v2.client_key_file".into()), "{document}");
+    assert_eq!(error["line"], 10, "{document}");
+}
+
+#[test]
+fn a_key_that_was_changed_since_the_service_was_given_it_needs_a_restart() {
+    let counter = Counter::new();
+    let given = counter.path("given");
+    let check = |expected| {
+        let args = ["config", "check", "--given", given.to_str().expect("a path")];
+        counter.shroff(&args).exits(expected).never_says("another-v2")
+    };
+    check(0);
+    std::fs::create_dir(&given).expect("a folder");
+    check(0);
+    counter.write("given/v2.key", "mock-v2-secret-key");
+    check(0);
+    counter.write("v2.key", "another-v2-secret-key");
+    check(78).tells("gateway.v2.key_file has another content").tells("systemctl restart shroff");
+}
+
+#[test]
 fn what_is_in_force_is_shown_with_its_origin_and_without_secrets() {
     let counter = Counter::new();
     let shown = counter.shroff(&["config", "show", "--origin"]).exits(0).never_says("mock0v2secret0key0123456789abcde");

@@ -9,14 +9,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::counter::{Counter, shroff};
 
 /// A daemon under a service manager that only listens.
-struct Service {
-    counter: Counter,
+pub(super) struct Service {
+    pub(super) counter: Counter,
     daemon: std::process::Child,
     told: UnixDatagram,
 }
 
 impl Service {
-    fn start(counter: Counter) -> Self {
+    pub(super) fn start(counter: Counter) -> Self {
         let path = counter.path("notify");
         let told = UnixDatagram::bind(&path).expect("a socket");
         told.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
@@ -29,7 +29,7 @@ impl Service {
     }
 
     /// Reads until a message has `text` in it; gives that message. Fails on what must not come before it.
-    fn until(&mut self, text: &str) -> String {
+    pub(super) fn until(&mut self, text: &str) -> String {
         let mut seen = Vec::new();
         let mut buffer = [0; 4096];
         // A message a second comes whatever happens: the watchdog's.
@@ -118,6 +118,32 @@ fn a_reload_that_cannot_be_had_changes_nothing_and_says_why() {
     service.reload();
     let status = service.until("STATUS=");
     assert!(!status.contains("refused"), "{status}");
+}
+
+#[test]
+fn a_file_with_another_key_in_it_needs_a_restart_and_says_so() {
+    let counter = Counter::new();
+    counter.write("token", "0123456789abcdef0123456789abcdef");
+    counter.configure("listen = \"127.0.0.1:0\"\ntoken_file = \"token\"\n");
+    let written = std::fs::read_to_string(counter.path("config.toml")).expect("the configuration");
+    let mut service = Service::start(counter);
+    service.reload();
+    service.counter.write("v2.key", "another-v2-secret-key");
+    service.reload();
+    let status = service.until("gateway.v2.key_file: its content changed; that needs a restart");
+    assert!(!status.contains("another-v2") && !status.contains("token_file"), "{status}");
+    // Nothing else of that reload is taken over.
+    service.counter.write("token", "fedcba9876543210fedcba9876543210");
+    service.counter.write("config.toml", &written.replace("[terminal]", "[terminal]\namount_max = 400"));
+    service.reload();
+    service.until("api.token_file, gateway.v2.key_file: its content changed");
+    assert_eq!(service.asks("R-1", 500), 201, "the old limit");
+    service.counter.write("v2.key", "mock-v2-secret-key");
+    service.counter.write("token", "0123456789abcdef0123456789abcdef");
+    service.reload();
+    let status = service.until("STATUS=");
+    assert!(!status.contains("refused"), "{status}");
+    assert_eq!(service.asks("R-2", 500), 422, "the new limit");
 }
 
 #[test]
