@@ -102,9 +102,10 @@ impl Trouble {
         }
     }
 
-    /// The daemon has said no: what was asked for is not done.
+    /// The daemon has said no: what was asked for is not done. *Busy* is no such word: it is also said of what waits in
+    /// the till's inbox and is done later.
     pub(super) fn says_no(&self) -> bool {
-        matches!(self, Self::Refused(refused) if refused.status < 500 || refused.code == "busy")
+        matches!(self, Self::Refused(refused) if refused.status < 500)
     }
 
     /// The request did not get as far as the daemon.

@@ -299,6 +299,12 @@ mod tests {
     }
 
     #[test]
+    fn busy_is_no_refusal() {
+        assert!(refused(409, "ref_conflict").says_no());
+        assert!(!refused(503, "busy").says_no(), "it may wait in the till's inbox, and be done later");
+    }
+
+    #[test]
     fn only_what_was_never_sent_or_was_refused_is_certainly_not_done() {
         let nobody = || Trouble::Unreachable { socket: "s".to_owned(), why: "nobody".to_owned() };
         let denied = || Trouble::Denied { socket: "s".to_owned() };
@@ -309,6 +315,7 @@ mod tests {
             (vec![Err(lost()), Err(refused(409, "already_refunded"))], false),
             (vec![Err(nonsense())], true),
             (vec![Err(refused(500, "what"))], true),
+            (vec![Err(refused(503, "busy")), Err(denied())], true),
             (vec![Err(lost()), Err(denied())], true),
             (vec![Err(lost()), Err(nonsense())], true),
             (vec![Err(refused(503, "out_of_order")), Err(denied())], true),

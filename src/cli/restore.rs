@@ -314,7 +314,7 @@ fn advice(
     }
     match asked {
         None => advice.push("WeChat Pay was not asked for orders made after the backup".to_owned()),
-        Some(asked @ Asked { numbers, .. }) if asked.known() == 0 => advice.push(format!(
+        Some(asked @ Asked { numbers, .. }) if asked.strays.is_empty() => advice.push(format!(
             "of the {numbers} numbers that orders after the backup would have had first, WeChat Pay knows none but those \
              that are named"
         )),
@@ -323,6 +323,11 @@ fn advice(
              nobody here: find each in the statement by its number",
             asked.known()
         )),
+    }
+    if let Some(unsure) =
+        asked.map(|asked| asked.strays.len().saturating_sub(asked.known())).filter(|unsure| *unsure > 0)
+    {
+        advice.push(format!("{unsure} of them got no clear answer: look for each in the statement by its number"));
     }
     if asked.is_some_and(|asked| !asked.to_the_end) {
         advice.push(
@@ -362,7 +367,8 @@ fn told(args: &RestoreArgs, document: &Document) -> anyhow::Result<Exit> {
         text.push('\n');
     }
     for StrayView { out_trade_no, known } in document.strays.iter().flatten() {
-        text.push_str(&format!("not here, and known to WeChat Pay: out_trade_no {out_trade_no}: {known}\n"));
+        let what = if *known == UNSURE { "perhaps known" } else { "known" };
+        text.push_str(&format!("not here, and {what} to WeChat Pay: out_trade_no {out_trade_no}: {known}\n"));
     }
     say::print(&text)?;
     for advice in &document.advice {

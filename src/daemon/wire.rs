@@ -123,9 +123,11 @@ impl Wire {
 
     /// Whether the gateway takes our signature. Its refusal is not signed, so people are told of it and nothing else.
     fn note_signature(&self) {
-        let refused = self.gateway.signature_refused();
-        self.metrics.signature_refused(refused);
+        let mut refused = false;
         let changed = self.board.send_if_modified(|board| {
+            // Looked up under the board's lock: of two calls that end together the later must have the last word.
+            refused = self.gateway.signature_refused();
+            self.metrics.signature_refused(refused);
             let changed = board.signature_refused != refused;
             board.signature_refused = refused;
             changed

@@ -1,6 +1,6 @@
 //! What a ledger keeps of a comparison: enough to say later that a day was compared, with what, and what came of it.
 
-use super::finding::{Finding, Weight};
+use super::finding::{Finding, Kind, Weight};
 use super::moment;
 use super::report::Report;
 use super::statement::Wholeness;
@@ -82,7 +82,9 @@ impl Report {
 
     fn kept_of(&self, day: Day, digests: &[String]) -> Kept {
         let count = |weight| {
-            let those = self.findings.iter().filter(|it| it.kind.weight() == weight && self.day_of(it) == Some(day));
+            // That nothing agrees is about every day that was compared.
+            let is_here = |it: &Finding| it.kind == Kind::NothingAgrees || self.day_of(it) == Some(day);
+            let those = self.findings.iter().filter(|it| it.kind.weight() == weight && is_here(it));
             u64::try_from(those.count()).unwrap_or(u64::MAX)
         };
         let of_day: Vec<_> = self.statements.iter().filter(|it| it.day == Some(day)).collect();

@@ -188,6 +188,10 @@ test("a currency without decimals has no point", () => shopOf({ currency: "JPY",
   const page = await signedIn(shop);
   assert.equal(await page.locator(".keypad button").count(), 11);
   await page.keyboard.type("12.34");
+  await reads(page, ".fault", "not clear");
+  assert.ok(await page.isDisabled("#charge"), "it is neither 12 nor 1,234");
+  await page.keyboard.press("Escape");
+  await page.keyboard.type("1234");
   assert.equal(await page.textContent("#entry"), "1,234");
   assert.equal(await page.textContent("#charge"), "Take JPY\u00a01,234");
   await page.click("#charge");
@@ -260,6 +264,25 @@ test("loaded anew while the answer is out, the page finds its payment or gives t
   await page.reload();
   await stage(page, "armed");
   assert.equal((await all(shop)).length, 1);
+  // Whoever scans now stands here.
+  shop.scan(code());
+  await stage(page, "paid");
+  assert.equal(await page.textContent("#stage-title"), "Paid");
+}));
+
+test("what was said of a lost press does not stand beside another payment", () => shopOf({}, async (shop) => {
+  const page = await signedIn(shop);
+  await page.route("**/v1/payments", (route) => route.abort());
+  await page.keyboard.type("80");
+  await page.keyboard.press("Enter");
+  await reads(page, ".fault", "No answer yet");
+  await page.reload();
+  await reads(page, ".fault", "nothing was taken");
+  await shop.sell(8000);
+  await stage(page, "armed");
+  shop.scan(code());
+  await stage(page, "paid");
+  assert.equal(await page.textContent("#stage .aside"), "", "whoever reads on takes it twice");
 }));
 
 test("a lost answer's name is not the next customer's, shown or old", () => shopOf({}, async (shop) => {
@@ -593,6 +616,34 @@ test("a refund without an answer keeps its name, whatever is refused afterwards"
   await page.click("#refund");
   await reads(page, ".detail .fault", "HKD\u00a020.00 that was asked for before was taken in");
   assert.deepEqual(await given(), [10_000, 6000, 2000]);
+}));
+
+test("a refund that is on its way when its dialog is closed keeps its name", () => shopOf({ config: BOSS }, async (shop) => {
+  const page = await signedIn(shop);
+  await sell(page, shop, "100");
+  await page.click("#details");
+  const given = async () => (await shop.api("GET", `/v1/payments/${(await all(shop))[0].ref}/refunds`)).json.refunds.map((it) => it.amount);
+  let posts = 0, letGo;
+  const held = new Promise((done) => { letGo = done; });
+  await page.route("**/refunds", async (route) => {
+    if (route.request().method() === "POST" && (posts += 1) === 1) await held;
+    return route.continue();
+  });
+  await page.click("#refund");
+  await page.fill("#refund-amount", "20");
+  await page.fill("#refund-reason", "wrong dish");
+  await page.click("#refund-go");
+  await until("it is on its way", () => posts === 1);
+  await page.keyboard.press("Escape");
+  await page.click("#refund");
+  await reads(page, "dialog .fault", "given back once only");
+  letGo();
+  await until("it arrived", async () => (await given()).length === 1);
+  await page.waitForFunction(() => sessionStorage.length === 0 || !Object.keys(sessionStorage).some((it) => it.includes("refund-")));
+  await page.click("#refund-go");
+  await until("it is asked for again", () => posts === 2);
+  await page.waitForFunction(() => !document.querySelector("dialog[open]"));
+  assert.deepEqual(await given(), [2000]);
 }));
 
 test("what needs somebody cannot be overlooked, until somebody has seen to it", () => shopOf({}, async (shop) => {

@@ -222,9 +222,12 @@ impl Answers {
         let content = match file {
             Some(file) => Some(files::read(file)?),
             None => {
+                let v2 = section == "gateway.v2";
+                let fits = |byte: u8| if v2 { byte.is_ascii_alphanumeric() } else { byte.is_ascii_graphic() };
+                let what = if v2 { "letters and digits, and nothing else" } else { "characters without spaces" };
                 let plain = |text: &str| {
-                    let good = text.len() == API_KEY_LENGTH && text.bytes().all(|byte| byte.is_ascii_graphic());
-                    if good { Ok(()) } else { Err(format!("{API_KEY_LENGTH} letters and digits, and nothing else")) }
+                    let good = text.len() == API_KEY_LENGTH && text.bytes().all(fits);
+                    if good { Ok(()) } else { Err(format!("{API_KEY_LENGTH} {what}")) }
                 };
                 talk.secret(flag, question, &plain)?.map(|secret| Zeroizing::new(secret.expose().to_vec()))
             }

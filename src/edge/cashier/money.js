@@ -31,7 +31,7 @@ export function digits(minor, currency) {
 export const form = (minor, currency) => `${currency}\u00a0${digits(minor, currency)}`;
 
 // A comma stands between thousands and nowhere else: `1,50` is another currency's one and a half, and no hundred and fifty.
-const AMOUNT = /^(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.(\d*))?$/;
+const AMOUNT = /^(\d{1,12}|[1-9]\d{0,2}(?:,\d{3}){1,3})(?:\.(\d*))?$/;
 
 /// What was typed, in smallest units; null when it is no amount of the currency.
 export function parse(text, currency) {

@@ -40,7 +40,8 @@ export async function openRefund(payment, left, done) {
     el("label", { for: "refund-token" }, t("supervisor-token")), token, el("p", { class: "hint", id: "refund-token-help" }));
   const wanted = () => parse(amount.value, currency);
   let busy = false;
-  const needsBoss = () => limit !== undefined && (wanted() ?? 0) > limit;
+  let demanded = ""; // why the terminal wants the supervisor, whatever the amount
+  const needsBoss = () => Boolean(demanded) || (limit !== undefined && (wanted() ?? 0) > limit);
 
   function paint() {
     const value = wanted();
@@ -51,7 +52,7 @@ export async function openRefund(payment, left, done) {
     amount.setAttribute("aria-invalid", String(!fits));
     token.required = needsBoss();
     boss.hidden = !needsBoss();
-    say(boss.querySelector(".hint"), limit === undefined ? "" : t("supervisor-help", { max: form(limit, currency) }));
+    say(boss.querySelector(".hint"), demanded || (limit === undefined ? "" : t("supervisor-help", { max: form(limit, currency) })));
   }
 
   async function submit(event) {
@@ -70,7 +71,8 @@ export async function openRefund(payment, left, done) {
     paint();
     say(fault, "");
     // While it is not known what became of a name, no other one is drawn.
-    const note = memory.get(place);
+    // Another dialog may still be sending what this one was told of: its name stays this one's too.
+    const note = memory.get(place) ?? (unanswered ? kept : null);
     const open = Boolean(note) && note.open !== false;
     const body = { refund_ref: note?.refund_ref ?? draw("web-r"), amount: value, reason: why };
     if (operator()) body.operator = operator();
@@ -78,17 +80,21 @@ export async function openRefund(payment, left, done) {
     memory.set(place, { ...body, open: true });
     try {
       await post(`/v1/payments/${payment.ref}/refunds`, body, { token: supervised ? typed : undefined });
-      return finish();
+      return finish(body.refund_ref);
     } catch (error) {
       const lost = error instanceof Lost || error.status >= 500 || error.status === 408;
       const { there, denied } = await fate(body.refund_ref);
       // One that was lost on the way had arrived after all, perhaps with the values of then.
-      if (there) return finish(lost && !open ? "" : before(there));
+      if (there) return finish(body.refund_ref, lost && !open ? "" : before(there));
       if (lost) {
         say(fault, t("refund-lost"));
       } else {
         if (denied && !open && !NO_WORD.includes(error.status)) memory.drop(place);
         else memory.set(place, { ...body, open });
+        // A ledger that was restored may have forgotten a refund: a person must look before the supervisor signs.
+        if (!supervised && error.code === "supervisor_needed") {
+          demanded = t(error.problem.money === "unknown" ? "supervisor-look-first" : "supervisor-needed");
+        }
         const boss = supervised && (error.status === 401 || error.code === "supervisor_needed");
         const rest = open ? t("refund-open") : boss ? t("refund-nothing") : "";
         say(fault, [boss ? t("supervisor-wrong") : explain(error), rest].filter(Boolean).join(" "));
@@ -99,8 +105,8 @@ export async function openRefund(payment, left, done) {
     paint();
   }
 
-  function finish(told = "") {
-    memory.drop(place);
+  function finish(name, told = "") {
+    if (memory.get(place)?.refund_ref === name) memory.drop(place);
     box.close();
     look();
     done(told);

@@ -18,6 +18,7 @@ const OLD = 60; // s after which a customer who has paid may have gone
 const GLANCE = 800; // ms a result stands before a key can put it away
 const CODE_LIKE = 15; // digits in one go that no amount has: a scanner types
 const SCANNER_REST = 600; // ms after which a scanner has stopped typing
+const TYPING = 1000; // ms between keys of one number
 const NO_WORD = [401, 403, 429]; // refusals that are about who asks, or when
 
 const LOOKS = {
@@ -31,6 +32,7 @@ export const lookOf = (state) => LOOKS[state] ?? "help";
 export const called = (payment) => (payment.final && payment.money === "unknown" ? "needs_attention" : payment.state);
 
 let entry = "", flood = 0, quietUntil = 0, fault = "";
+let swallowed = -TYPING; // when a key was last pressed that found a payment on the stage
 let asking = null; // the press that has no answer yet
 let stage = null; // { payment, since, said }
 let owed = false; // whether the terminal must still be asked what became of what this tab had begun
@@ -149,8 +151,8 @@ function refuse(text) {
   redraw();
 }
 
-/// What is wrong with what was typed: a comma that is not between thousands.
-const unclear = () => (entry.includes(",") && money.parse(entry, currency()) === null
+/// What is wrong with what was typed: a comma that is not between thousands, or more decimals than the currency has.
+const unclear = () => (entry && money.parse(entry, currency()) === null
   ? t("amount-unclear", { amount: money.example(currency()) }) : "");
 
 const tooLarge = () => t("too-large", { max: money.form(shop.terminal.amount_max, currency()) });
@@ -210,14 +212,21 @@ function show(payment) {
     memory.drop(ASKED);
     if (!same) memory.set(EARLIER, payment.ref);
   }
+  // Whoever has scanned while it stood here for everybody to see is no earlier customer.
+  if (same && stage.payment.state === "armed" && payment.state !== "armed" && isEarlier(payment)) memory.drop(EARLIER);
   // A result that is old when it is first seen may be another customer's than the one who is here now.
   if (payment.final && !stage?.payment.final && when.since(payment.updated_at) > OLD) memory.set(EARLIER, payment.ref);
   if (!same || stage.payment.state !== payment.state) {
     stage = { payment, since: performance.now(), said: same ? stage.said : "" };
+    fault = ""; // what was wrong before was not wrong with this
   } else {
     stage.payment = payment;
   }
-  if (payment.acked && payment.final) return leave();
+  if (payment.acked && payment.final) {
+    // Somebody else has put it away while the next amount was being typed: without its first digits it is none.
+    if (performance.now() - swallowed < TYPING) quietUntil = performance.now() + SCANNER_REST;
+    return leave();
+  }
   if (!same) follow(payment.ref);
   redraw();
 }
@@ -321,7 +330,6 @@ function sure() {
 
 function press(key) {
   if (stage || asking) return;
-  const places = money.decimals(currency());
   if (performance.now() < quietUntil) {
     quietUntil = performance.now() + SCANNER_REST;
     return;
@@ -336,13 +344,13 @@ function press(key) {
       return refuse(notice({ key: "not-armed", text: "" }));
     }
     const [whole, part] = entry.split(".");
-    if (part !== undefined && part.length + key.length > places) return redraw();
+    if (part !== undefined && part.length + key.length > 12) return redraw();
     if (part === undefined && whole.replaceAll(",", "").length + key.length > 12) return redraw();
     entry = (entry + key).replace(/^0+(?=\d)/, "");
   } else if (key === ".") {
-    if (places && !entry.includes(".")) entry = `${entry || "0"}.`;
+    if (!entry.includes(".")) entry = `${entry || "0"}.`;
   } else if (key === ",") {
-    // It stays and is judged with the digits around it: left out, it would make another amount of them.
+    // It stays, as a point does, and is judged with the digits around it: left out, it would make another amount of them.
     if (entry.length < 16) entry += ",";
   } else if (key === "back") {
     entry = entry.slice(0, -1);
@@ -384,7 +392,10 @@ export function onKey(event) {
     // Whose sale it was is said on its button, and by no key that was meant for the amount.
     if (key === "enter" && !event.repeat && !isWhose(stage.payment)) next();
     else if (key === "clear" && event.key === "Escape" && !event.repeat) cancel();
-    else return;
+    else {
+      swallowed = performance.now();
+      return;
+    }
   } else if (key === "enter") {
     if (!event.repeat && performance.now() >= quietUntil) charge();
   } else {

@@ -268,6 +268,7 @@ page-reason-wrong = Wrong item
 page-reason-twice = Paid twice
 page-supervisor-token = Supervisor's token
 page-supervisor-help = Needed above { $max }. Typed for this refund only; it is not kept.
+page-supervisor-look-first = The ledger was restored and may have forgotten a refund of this payment: look for one in WeChat's statement first.
 page-supervisor-needed = The supervisor types the token.
 page-supervisor-wrong = That is not the supervisor's token.
 page-attention-none = Nothing needs anybody.

@@ -9,7 +9,7 @@ use crate::words::Language;
 
 /// Every text of the page's own.
 #[rustfmt::skip]
-pub const PAGE: [&str; 202] = [
+pub const PAGE: [&str; 203] = [
     "nav-sell", "nav-payments", "nav-attention", "nav-close", "menu", "menu-pages", "language", "lane", "lane-of",
     "terminal-of", "done", "back", "yes", "no", "day", "times-note", "loading", "your-name", "your-name-help",
     "sign-out", "login-title", "login-help", "login-label", "login-button", "not-connected", "not-connected-help",
@@ -31,7 +31,7 @@ pub const PAGE: [&str; 202] = [
     "refund-before", "refund-under-way", "refund-state-requested",
     "refund-state-processing", "refund-state-refunded", "refund-state-failed", "refund-state-needs_attention",
     "reason", "reason-needed", "reason-returned", "reason-wrong", "reason-twice", "supervisor-token",
-    "supervisor-help", "supervisor-needed", "supervisor-wrong", "attention-none", "ack-paid", "ack-seen",
+    "supervisor-help", "supervisor-look-first", "supervisor-needed", "supervisor-wrong", "attention-none", "ack-paid", "ack-seen",
     "reason-unresolved", "reason-incident", "reason-late_landing", "reason-our_fault", "reason-not_acknowledged",
     "reason-refund_failed", "reason-refund_by_hand", "reason-refund_unresolved", "reason-refund_incident",
     "reason-refund_our_fault", "print", "taken", "returned", "net", "unresolved", "by-operator", "by-lane",

@@ -267,6 +267,7 @@ page-reason-wrong = 商品有误
 page-reason-twice = 重复付款
 page-supervisor-token = 主管令牌
 page-supervisor-help = 退款超过 { $max } 时需要。仅用于这一笔，不会保存。
+page-supervisor-look-first = 账本曾从备份恢复，可能漏记此笔付款的退款：请先在微信账单中核对。
 page-supervisor-needed = 请主管输入令牌。
 page-supervisor-wrong = 主管令牌不正确。
 page-attention-none = 没有待处理事项。

@@ -267,6 +267,7 @@ page-reason-wrong = 貨品有誤
 page-reason-twice = 重複付款
 page-supervisor-token = 主管權杖
 page-supervisor-help = 退款超過 { $max } 時需要。只用於這一筆，不會儲存。
+page-supervisor-look-first = 帳本曾從備份還原，可能漏記此筆付款的退款：請先在微信帳單中核對。
 page-supervisor-needed = 請主管輸入權杖。
 page-supervisor-wrong = 主管權杖不正確。
 page-attention-none = 沒有待處理事項。
