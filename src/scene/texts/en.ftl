@@ -313,6 +313,7 @@ page-problem-lost = No answer from the terminal. It is safe to try again.
 page-problem-unknown = It was not done. Try again, and call support if it happens again.
 page-problem-login_refused = The code is wrong, used or older than five minutes, or the token is wrong. Run shroff cashier for a new code.
 page-problem-unauthorized = The session has ended. Sign in again.
+page-problem-perhaps_lost = The ledger was restored, and this may have been charged before. Look for it in WeChat's statement; press again only if it is not there.
 page-problem-lane_busy = Another payment is open on this lane.
 page-problem-ref_conflict = This was asked for before with other values. Look at the list of payments.
 page-problem-amount_too_large = The amount is larger than what can be taken or given back.

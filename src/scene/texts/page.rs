@@ -9,7 +9,7 @@ use crate::words::Language;
 
 /// Every text of the page's own.
 #[rustfmt::skip]
-pub const PAGE: [&str; 203] = [
+pub const PAGE: [&str; 204] = [
     "nav-sell", "nav-payments", "nav-attention", "nav-close", "menu", "menu-pages", "language", "lane", "lane-of",
     "terminal-of", "done", "back", "yes", "no", "day", "times-note", "loading", "your-name", "your-name-help",
     "sign-out", "login-title", "login-help", "login-label", "login-button", "not-connected", "not-connected-help",
@@ -39,7 +39,7 @@ pub const PAGE: [&str; 203] = [
     "not-paid", "unacknowledged", "trouble-ledger", "trouble-stopping", "trouble-key_mismatch",
     "trouble-certificate_refused", "trouble-certificate_invalid", "trouble-gateway_unreachable", "trouble-wrong_clock",
     "trouble-port_taken", "trouble-scanner_gone",
-    "problem-lost", "problem-unknown", "problem-login_refused", "problem-unauthorized", "problem-lane_busy",
+    "problem-lost", "problem-unknown", "problem-login_refused", "problem-unauthorized", "problem-perhaps_lost", "problem-lane_busy",
     "problem-ref_conflict", "problem-amount_too_large", "problem-amount_zero", "problem-wrong_currency",
     "problem-already_final", "problem-not_final", "problem-not_paid", "problem-already_refunded",
     "problem-too_many_refunds", "problem-too_old", "problem-supervisor_needed", "problem-busy",

@@ -312,6 +312,7 @@ page-problem-lost = 终端没有答复，可以放心重试。
 page-problem-unknown = 操作未完成。请重试；如再次出现，请联系技术支持。
 page-problem-login_refused = 代码错误、已用过或超过五分钟，或令牌不正确。请运行 shroff cashier 获取新代码。
 page-problem-unauthorized = 登录已失效，请重新登录。
+page-problem-perhaps_lost = 账本曾从备份恢复，这笔款项之前可能已收取。请先在微信账单中核对，确认没有后再按一次。
 page-problem-lane_busy = 此通道还有未完成的收款。
 page-problem-ref_conflict = 此前已有内容不同的同名请求，请查看付款记录。
 page-problem-amount_too_large = 金额超出可收或可退的范围。

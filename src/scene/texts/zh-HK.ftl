@@ -312,6 +312,7 @@ page-problem-lost = 終端機沒有回覆，可以放心重試。
 page-problem-unknown = 操作未完成。請重試；如再次出現，請聯絡技術支援。
 page-problem-login_refused = 代碼錯誤、已用過或超過五分鐘，或權杖不正確。請執行 shroff cashier 取得新代碼。
 page-problem-unauthorized = 登入已失效，請重新登入。
+page-problem-perhaps_lost = 帳本曾從備份還原，這筆款項之前可能已收取。請先在微信帳單中核對，確認沒有後再按一次。
 page-problem-lane_busy = 此通道尚有未完成的收款。
 page-problem-ref_conflict = 之前已有內容不同的同名請求，請查看付款紀錄。
 page-problem-amount_too_large = 金額超出可收或可退的範圍。
