@@ -155,8 +155,10 @@ class Shop:
         return self.ask("GET", f"/v1/payments/{ref}")
 
     def begins(self, ref, scanner, scenario):
-        """Until a scan was taken, whatever comes of it."""
+        """Until a scan was taken and the gateway has its pay, whatever comes of it: what never left ends otherwise."""
+        before = len(self.orders())
         self.again(lambda: scanner.scan(self.code(scenario)), lambda: self.payment(ref)["state"] != "armed")
+        self.until("at the gateway", lambda: (len(self.orders()) > before, None), 10)
 
     def ends(self, ref, state="paid", limit=60):
         """Until a payment is final, as `state`; how long it took."""
