@@ -118,8 +118,11 @@ test("a whole sale driven by clicks", () => shopOf({}, async (shop) => {
 test("a whole sale driven by the keyboard, with a refused card in between", () => shopOf({}, async (shop) => {
   const page = await signedIn(shop);
   await page.keyboard.type("1200.505");
-  assert.equal(await page.textContent("#entry"), "1,200.50", "no third decimal");
+  assert.equal(await page.textContent("#entry"), "1,200.505", "what was typed is what is judged");
+  await reads(page, ".fault", "not clear");
+  assert.ok(await page.isDisabled("#charge"));
   await page.keyboard.press("Backspace");
+  assert.equal(await page.textContent("#charge"), "Take HKD\u00a01,200.50");
   await page.keyboard.press("Escape");
   assert.equal(await page.textContent("#entry"), "0.00");
   await page.keyboard.press("Enter");
