@@ -25,42 +25,32 @@ pub(super) async fn open<F>(
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let board = Arc::clone(board);
-    let listener = match TcpListener::bind(address).await {
-        Ok(listener) => Some(listener),
-        Err(why) => {
-            error!(
-                %address, %why,
-                "{name} cannot be opened, and is tried again every second; is another program listening there? \
-                 `ss -ltnp` names it"
-            );
-            board.send_if_modified(|board| board.closed_ports.insert(name));
-            None
-        }
-    };
-    if let Some(listener) = listener {
-        tell(name, &listener);
-        tokio::spawn(serve(listener));
-        return;
+    let bound = TcpListener::bind(address).await;
+    if let Err(why) = &bound {
+        error!(
+            %address, %why,
+            "{name} cannot be opened, and is tried again every second; is another program listening there? `ss -ltnp` \
+             names it"
+        );
+        board.send_if_modified(|board| board.closed_ports.insert(name));
     }
+    let board = Arc::clone(board);
     tokio::spawn(async move {
+        let mut bound = bound.ok();
         let listener = loop {
+            if let Some(listener) = bound {
+                break listener;
+            }
             tokio::select! {
                 _ = stop.changed() => return,
                 () = tokio::time::sleep(AGAIN) => {}
             }
-            if let Ok(listener) = TcpListener::bind(address).await {
-                break listener;
-            }
+            bound = TcpListener::bind(address).await.ok();
         };
-        tell(name, &listener);
+        if let Ok(address) = listener.local_addr() {
+            info!(%address, "{name} is open");
+        }
         board.send_if_modified(|board| board.closed_ports.remove(name));
         serve(listener).await;
     });
-}
-
-fn tell(name: &str, listener: &TcpListener) {
-    if let Ok(address) = listener.local_addr() {
-        info!(%address, "{name} is open");
-    }
 }

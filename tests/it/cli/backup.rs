@@ -227,14 +227,20 @@ fn after_a_restore_a_lost_refund_is_not_denied_nor_paid_twice_without_the_superv
     assert_eq!(given.status, 201, "{}", given.body);
 }
 
-#[test]
-fn an_interrupted_restore_of_the_same_is_finished() {
+/// A counter whose daemon sold once and was killed after the backup.
+fn one_sale_backed_up() -> (Counter, String) {
     let mut counter = Counter::with_gateway();
     counter.open();
     counter.sells("R-1", CODE, "paid");
     let backup = counter.file("backup.sqlite");
     counter.shroff(&["backup", &backup]).exits(0);
     counter.kill_daemon();
+    (counter, backup)
+}
+
+#[test]
+fn an_interrupted_restore_of_the_same_is_finished() {
+    let (mut counter, backup) = one_sale_backed_up();
     // As it stands when the power fails once the note is there.
     for more in ["", "-wal"] {
         drop(std::fs::copy(counter.path(&format!("ledger.sqlite{more}")), counter.path(&format!("kept{more}"))));
@@ -248,12 +254,7 @@ fn an_interrupted_restore_of_the_same_is_finished() {
 
 #[test]
 fn a_lost_ledger_is_restored_and_a_restore_of_the_same_does_nothing() {
-    let mut counter = Counter::with_gateway();
-    counter.open();
-    counter.sells("R-1", CODE, "paid");
-    let backup = counter.file("backup.sqlite");
-    counter.shroff(&["backup", &backup]).exits(0);
-    counter.kill_daemon();
+    let (mut counter, backup) = one_sale_backed_up();
     counter.shroff(&["restore", &backup]).exits(0).tells("nothing was done");
     counter.open();
     let lost = counter.sells("R-9", "130000517967681399", "paid");

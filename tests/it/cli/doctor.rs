@@ -376,14 +376,20 @@ fn a_folder_the_daemon_may_not_write_in_is_a_failure_with_and_without_a_ledger()
     }
 }
 
-#[test]
-fn a_clock_behind_the_ledger_makes_nothing_younger_than_nothing() {
+/// A counter with a payment of which nobody says what became of it.
+fn with_a_payment_in_doubt() -> Counter {
     let mut counter = Counter::with_gateway();
     counter.open();
     counter.sim().add(Rule::always(Op::Query, Arrival::HangRequest));
     counter.sim().add(Rule::once(Op::Pay, Deed::ErrCode { code: "SYSTEMERROR".into(), does: true, recall: false }));
     let sale = format!(r#"{{"client_ref":"R-1","amount":8800,"auth_code":"{CODE}"}}"#);
     assert_eq!(counter.api().post("/v1/payments", &sale).status, 201);
+    counter
+}
+
+#[test]
+fn a_clock_behind_the_ledger_makes_nothing_younger_than_nothing() {
+    let mut counter = with_a_payment_in_doubt();
     counter.kill_daemon();
     let ledger = rusqlite::Connection::open(counter.path("ledger.sqlite")).expect("a ledger");
     ledger.execute("UPDATE payments SET created_at = created_at + 40 * 365 * 86400000", []).expect("a later one");
@@ -519,12 +525,7 @@ fn the_door_for_notifications_is_tried() {
 
 #[test]
 fn a_ledger_that_was_altered_went_back_or_has_something_open_is_told() {
-    let mut counter = Counter::with_gateway();
-    counter.open();
-    counter.sim().add(Rule::always(Op::Query, Arrival::HangRequest));
-    counter.sim().add(Rule::once(Op::Pay, Deed::ErrCode { code: "SYSTEMERROR".into(), does: true, recall: false }));
-    let sale = format!(r#"{{"client_ref":"R-1","amount":8800,"auth_code":"{CODE}"}}"#);
-    assert_eq!(counter.api().post("/v1/payments", &sale).status, 201);
+    let mut counter = with_a_payment_in_doubt();
     counter
         .doctor(&["--offline"])
         .says("open payments", "warning", "1 without a final state", "shroff resolve")
